@@ -1,0 +1,1 @@
+"""One folder per provider; each knows `syncengine.contracts`, never the engine."""
