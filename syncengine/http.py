@@ -1,0 +1,272 @@
+"""The one way out: every request of every connector passes here.
+
+Kept in one place: connection reuse, timeouts, pacing per account, `Retry-After`, retries, the size cap, and that no
+secret or address gets into an error. A request that may have taken effect and can't be repeated ends as `InDoubt`.
+"""
+
+import ssl
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import msgspec
+import stamina
+
+from syncengine import __version__
+from syncengine.contracts import Clock
+from syncengine.errors import AuthError, InDoubt, ProviderError, RateLimited, SyncError, Transient
+from syncengine.pacing import PATIENCE, Limiter, Pace, stated_wait
+
+__all__ = ["Answer", "HttpClient", "HttpFactory", "Pace"]
+
+TIMEOUT = httpx.Timeout(connect=10, read=120, write=60, pool=60)
+"""Seconds. Reading is generous: a page of 20,000 actions is made on the provider's side before its first byte."""
+ATTEMPTS = 6
+BACKOFF_FIRST, BACKOFF_LONGEST = 0.5, 30.0
+"""Seconds before the second attempt, and at most, where the provider doesn't say how long to wait."""
+MAX_BYTES = 256 * 1024 * 1024
+"""The largest answer that is read: ten times a full page of actions (20,000 rows of 1.2 kB)."""
+RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
+NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+"""Failures before anything left: safe to repeat whatever the request was."""
+
+Params = Mapping[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete answer: any status that isn't retried or refused as unauthorised."""
+
+    status: int
+    headers: httpx.Headers
+    content: bytes = field(repr=False)
+
+    @property
+    def good(self) -> bool:
+        return httpx.codes.is_success(self.status)
+
+    def json(self) -> Any:
+        """The decoded body. Raises ProviderError where it isn't JSON; the body is never quoted."""
+        try:
+            return msgspec.json.decode(self.content)
+        except msgspec.DecodeError:
+            kind = "XML or HTML" if self.content.lstrip()[:1] == b"<" else "no JSON"
+            raise ProviderError(
+                f"The answer (status {self.status}, {len(self.content)} bytes) is {kind}.",
+                hint="Check base_url: something else may be answering there.",
+                code="not_json",
+            ) from None
+
+
+class _Again(Exception):
+    """A signal of the retry loop: this attempt may be repeated; `cause` is what to raise when none is left."""
+
+    def __init__(self, cause: SyncError, *, waits: bool = False) -> None:
+        self.cause = cause
+        self.waits = waits
+
+
+def _backoff(error: Exception) -> bool | float:
+    """Whether to repeat, and after how long: the limiter already waits for what the provider stated."""
+    if not isinstance(error, _Again):
+        return False
+    return 0.0 if error.waits else True
+
+
+class HttpClient:
+    """Requests of one connection to one host. An async context manager."""
+
+    def __init__(
+        self, client: httpx.AsyncClient, limiter: Limiter, label: str, counts: Counter[str], max_bytes: int
+    ) -> None:
+        self._client = client
+        self._limiter = limiter
+        self._label = label
+        self._counts = counts
+        self._max_bytes = max_bytes
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.aclose()
+
+    @property
+    def limiter(self) -> Limiter:
+        return self._limiter
+
+    async def ready(self) -> None:
+        """Wait until a request may leave, so that what is checked next is still fresh when it does."""
+        await self._limiter.wait()
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        what: str,
+        params: Params | None = None,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+        repeatable: bool | None = None,
+        once: bool = False,
+    ) -> Answer:
+        """Send a request and read the whole answer, waiting for quota and repeating where that is safe.
+
+        `what` names the request for people ("list of actions"); the path may hold addresses, no error shows it.
+        `repeatable`: may it be sent again when no answer came? Left out: only GET and HEAD.
+        `once`: leave repeating to the caller, who has something to check first (suppressions go stale); see `ready`.
+        Raises AuthError (401), RateLimited, Transient, ProviderError, and InDoubt (an unrepeatable request without an
+        answer). Any other status is returned.
+        """
+        again = method in {"GET", "HEAD"} if repeatable is None else repeatable
+        request = self._client.build_request(
+            method,
+            path,
+            params=dict(params) if params is not None else None,
+            content=None if json is None else msgspec.json.encode(json),
+            data=form,
+            headers={"Content-Type": "application/json"} if json is not None else None,
+        )
+        try:
+            async for attempt in stamina.retry_context(
+                on=_backoff,
+                attempts=1 if once else ATTEMPTS,
+                timeout=None,
+                wait_initial=BACKOFF_FIRST,
+                wait_max=BACKOFF_LONGEST,
+            ):
+                with attempt:
+                    if attempt.num > 1:
+                        self._counts["retried"] += 1
+                    return await self._once(request, what, again)
+        except _Again as exhausted:
+            raise exhausted.cause from None
+        raise AssertionError("unreachable")  # pragma: no cover - the loop returns or raises
+
+    async def _once(self, request: httpx.Request, what: str, again: bool) -> Answer:
+        await self._limiter.take()
+        self._counts["requests"] += 1
+        try:
+            answer = await self._read(request, what)
+        except NOT_SENT as error:
+            raise _Again(self._unreachable(what, error)) from None
+        except (httpx.RequestError, ssl.SSLError) as error:
+            if not again:
+                raise InDoubt(
+                    f"{self._label}: no answer to the {what} ({type(error).__name__}); it may have taken effect."
+                ) from None
+            raise _Again(self._unreachable(what, error)) from None
+        self._limiter.learn(answer.headers)
+        if answer.status == httpx.codes.UNAUTHORIZED:
+            raise AuthError(
+                f"{self._label}: the credentials are refused (401).",
+                hint="Check that they are complete, of this account, and not revoked.",
+            )
+        if answer.status in RETRIED_STATUS:
+            self._retry(answer, what, again)
+        return answer
+
+    def _retry(self, answer: Answer, what: str, again: bool) -> None:
+        """Raise what makes the loop go on, or end it."""
+        self._counts[f"status_{answer.status}"] += 1
+        wait = stated_wait(answer.status, answer.headers, self._limiter)
+        if wait is not None:
+            self._limiter.block(wait)
+        if answer.status != httpx.codes.TOO_MANY_REQUESTS and not again:
+            raise InDoubt(f"{self._label}: status {answer.status} to the {what}; it may have taken effect.")
+        if wait is not None and wait > PATIENCE and (until := self._limiter.blocked_until()):
+            raise RateLimited(
+                f"{self._label}: asked to wait until {until:%Y-%m-%d %H:%M:%S} UTC (status {answer.status}).",
+                until=until,
+                hint="Nothing is lost; the next run goes on from here.",
+            )
+        raise _Again(
+            Transient(
+                f"{self._label}: status {answer.status} to the {what}.",
+                hint="The provider has trouble; the next run tries again.",
+                code=f"status_{answer.status}",
+                retry_after=wait,
+            ),
+            waits=wait is not None,
+        )
+
+    async def _read(self, request: httpx.Request, what: str) -> Answer:
+        response = await self._client.send(request, stream=True)
+        try:
+            chunks: list[bytes] = []
+            size = 0
+            async for chunk in response.aiter_bytes():
+                size += len(chunk)
+                if size > self._max_bytes:
+                    raise ProviderError(
+                        f"{self._label}: the answer to the {what} is larger than {self._max_bytes // 1024 // 1024} MB.",
+                        hint="Check base_url: something else may be answering there.",
+                        code="too_large",
+                    )
+                chunks.append(chunk)
+        finally:
+            await response.aclose()
+        return Answer(response.status_code, response.headers, b"".join(chunks))
+
+    def _unreachable(self, what: str, error: Exception) -> Transient:
+        host = self._client.base_url.host
+        return Transient(
+            f"{self._label}: {host} gave no answer to the {what} ({type(error).__name__}).",
+            hint="Check base_url and the network; the next run tries again.",
+            code="unreachable",
+        )
+
+
+class HttpFactory:
+    """Makes the HTTP clients of one connection; limiters are shared by all connections to one account.
+
+    `label` names the connection in errors ("connections.impact"); `transport` is None for the real network.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        clock: Clock,
+        limiters: dict[str, Limiter],
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.label = label
+        self.counts: Counter[str] = Counter()
+        self._clock = clock
+        self._limiters = limiters
+        self._transport = transport
+
+    def client(
+        self,
+        *,
+        base_url: str,
+        account: str,
+        auth: httpx.Auth | tuple[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        pace: Pace | None = None,
+        max_bytes: int = MAX_BYTES,
+    ) -> HttpClient:
+        """A client for one host. `account` names what holds the quota; it must not be a secret."""
+        limiter = self._limiters.get(account)
+        if limiter is None:
+            limiter = self._limiters[account] = Limiter(self.label, pace, self._clock)
+        client = httpx.AsyncClient(
+            base_url=base_url,
+            auth=auth,
+            headers={"Accept": "application/json", "User-Agent": f"syncengine/{__version__}", **(headers or {})},
+            timeout=TIMEOUT,
+            transport=self._transport,
+            follow_redirects=False,
+        )
+        return HttpClient(client, limiter, self.label, self.counts, max_bytes)
+
+    def remaining(self) -> int | None:
+        """The smallest number of requests left of any account of this process; None where no limit is known."""
+        known = [left for limiter in self._limiters.values() if (left := limiter.remaining()) is not None]
+        return min(known, default=None)
