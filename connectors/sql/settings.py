@@ -1,0 +1,101 @@
+"""What may stand under a connection with `connector = "sql"`, and the address that it means."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    StringConstraints,
+    ValidationInfo,
+    model_validator,
+)
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from syncengine.errors import ConfigError, Problem
+
+DEFAULT_TIMEOUT = 30.0
+"""Seconds that one query may take. A page of keys on an indexed column takes milliseconds; a full scan of some millions
+of rows still ends within it."""
+
+DRIVERS = {
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+    "mssql": "mssql+pymssql",
+    "sqlserver": "mssql+pymssql",
+}
+"""Spellings that people and hosting companies use, to the driver that our extras install."""
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$")]
+
+
+class SqlLookupSettings(BaseModel):
+    """One lookup: a query that is given the keys of a page at once."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    query: str = Field(description="One SELECT with `:keys`; it names the column with the key `key`.")
+
+
+class SqlSettings(BaseModel):
+    """A database, by its address or by its parts (which need no percent-encoding of the password)."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    url: SecretStr | None = Field(
+        default=None, description="Address, for example postgresql://user:password@host/shop."
+    )
+    driver: str | None = Field(default=None, description="Instead of `url`: postgresql, mysql, mssql or sqlite.")
+    host: str | None = Field(default=None, description="With `driver`: the server.")
+    port: int | None = Field(default=None, ge=1, le=65535, description="With `driver`: left out, the usual one.")
+    user: str | None = Field(default=None, description="With `driver`: an account that may only read is best.")
+    password: SecretStr | None = Field(default=None, description="With `driver`.")
+    database: str | None = Field(default=None, description="With `driver`: its name; for sqlite the file.")
+    timeout: float = Field(default=DEFAULT_TIMEOUT, gt=0, le=3600, description="Seconds that one query may take.")
+    lookups: dict[Name, SqlLookupSettings] = Field(min_length=1, description="The lookups by name.")
+
+    _base: Path = PrivateAttr(default=Path())
+
+    @model_validator(mode="after")
+    def _remember_base(self, info: ValidationInfo) -> "SqlSettings":
+        """Relative file names are relative to the configuration file, whose folder is the context's `base`."""
+        self._base = Path((info.context or {}).get("base", "."))
+        return self
+
+    def address(self) -> URL:
+        """The address as SQLAlchemy spells it. Raises ConfigError; never quotes the address."""
+        url = self._from_text() if self.url is not None else self._from_parts()
+        url = url.set(drivername=DRIVERS.get(url.drivername.lower(), url.drivername))
+        if url.get_backend_name() != "sqlite":
+            return url
+        if not url.database or ":memory:" in url.database or url.database.startswith("file:"):
+            raise ConfigError([Problem(self.place, "SQLite needs a file", "Write sqlite:///folder/shop.db.")])
+        return url.set(database=str((self._base / Path(url.database).expanduser()).absolute()))
+
+    @property
+    def place(self) -> str:
+        """The key of the configuration under which the database is named."""
+        return "url" if self.url is not None else "host" if self.host is not None else "driver"
+
+    def _from_text(self) -> URL:
+        parts = ("driver", "host", "port", "user", "password", "database")
+        if twice := [name for name in parts if getattr(self, name) is not None]:
+            raise ConfigError([Problem(name, "says again what `url` says", "Keep one of them.") for name in twice])
+        try:
+            return make_url(self.url.get_secret_value().strip() if self.url else "")
+        except (ArgumentError, ValueError):
+            hint = "Write driver://user:password@host/database; percent-encode the password, or use the parts instead."
+            raise ConfigError([Problem("url", "is no database address", hint)]) from None
+
+    def _from_parts(self) -> URL:
+        if self.driver is None:
+            hint = "Set `url`, or `driver`, `host`, `user`, `password` and `database`."
+            raise ConfigError([Problem("url", "no database is named", hint)])
+        password = self.password.get_secret_value() if self.password else None
+        return URL.create(self.driver.strip(), self.user, password, self.host, self.port, self.database)
