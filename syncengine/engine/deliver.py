@@ -1,0 +1,196 @@
+"""Step three: send to each target what differs, each sending written down first, each revision ending in one place."""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from syncengine.contracts import Change, Destination, Outcome, Resumable, Settled, Standing, Standings, Suppression
+from syncengine.engine.book import CONFIRM_AT_ONCE, Book, SuppressionLists
+from syncengine.engine.difference import Verdict, adds_something, difference
+from syncengine.errors import ProviderError
+from syncengine.state import attempts, suppressions, targets
+from syncengine.state.standings import keep_standings
+from syncengine.state.store import Store
+from syncengine.state.targets import Ending, Target
+
+SLICE = 20_000
+"""Targets prepared and sent together: large enough for full batches, small enough for memory that stays flat."""
+KEEP_AT_ONCE = 500
+"""Outcomes per transaction. After a crash the unwritten ones are found to be there already."""
+DOUBT = dt.timedelta(hours=24)
+"""An attempt of a repeatable destination that nobody can tell anything about for so long is sent again."""
+GONE_MESSAGE = "It was delivered once and is no longer there: somebody deleted it."
+
+Watch = Callable[[str, int], None]
+
+
+class Prepared(NamedTuple):
+    """A target and what is to be done about it."""
+
+    target: Target
+    verdict: Verdict
+
+
+class Delivery:
+    """The deliveries of one run to one destination. Whoever makes one holds the destination's lock."""
+
+    def __init__(
+        self,
+        store: Store,
+        name: str,
+        destination: Destination,
+        lists: SuppressionLists,
+        timezone: ZoneInfo,
+        stopping: Callable[[], bool],
+    ) -> None:
+        self.name = name
+        self.counts: Counter[str] = Counter()
+        self._store = store
+        self._destination = destination
+        self._timezone = timezone
+        self._stopping = stopping
+        self._lists = lists
+
+    async def run(self, watch: Watch) -> None:
+        """Settle what is in doubt, then send what is pending. Raises AuthError, RateLimited, Transient … when it can't
+        go on; whatever was settled by then is stored.
+        """
+        await self.settle()
+        async with aclosing(self.prepare()) as slices:
+            async for prepared in slices:
+                await self._send(prepared, watch)
+                if self._stopping():
+                    return
+
+    async def settle(self) -> None:
+        """Find out what became of every request whose end isn't known: after a crash, a lost answer, a slow batch."""
+        for attempt in await self._store.read(attempts.unsettled, self.name):
+            settled = Settled()
+            lost = attempt.receipt is None
+            if attempt.receipt is not None and isinstance(self._destination, Resumable):
+                try:
+                    settled = await self._destination.settle(attempt.receipt, attempt.keys)
+                except ProviderError:  # the provider no longer knows this receipt
+                    lost = True
+            await self._store.write(attempts.settle, self.name, attempt.id, settled)
+            left = attempt.keys - settled.confirmed - settled.refuted
+            overdue = self._store.clock.now() - attempt.sent_at > DOUBT
+            if left and self._destination.repeatable and (lost or overdue):
+                await self._store.write(attempts.lose, self.name, attempt.id)
+                left = frozenset()
+            self.counts["settled_later"] += len(attempt.keys) - len(left)
+            self.counts["in_doubt"] += len(left)
+
+    async def prepare(self) -> AsyncGenerator[list[Prepared]]:
+        """Slices of pending targets with what is to be done about each. Reads at the provider, writes nothing there."""
+        after = ""
+        while slice_ := await self._store.read(targets.pending, self.name, after, SLICE, self._store.clock.now()):
+            after = slice_[-1].key
+            adding = [target for target in slice_ if adds_something(target)]
+            if adding:
+                await self._lists.refresh()
+                slice_ = await self._with_lifted(slice_)
+            yield await self._prepare_slice(slice_, [target.key for target in adding])
+
+    async def _prepare_slice(self, slice_: Sequence[Target], adding: Sequence[str]) -> list[Prepared]:
+        keys = [target.key for target in slice_]
+        barred = await self._store.read(suppressions.suppressed, self.name, keys)
+        standings = await self._standings([key for key in adding if key not in barred], slice_)
+        said_no = [
+            Suppression(key, standing.state)
+            for key, standing in standings.items()
+            if standing.state in {"unsubscribed", "bounced"}
+        ]
+        if said_no:
+            await self._store.write(suppressions.suppress, self.name, said_no, self._store.clock.now())
+            barred |= {suppression.key: suppression.reason for suppression in said_no}
+        if standings:
+            slice_ = await self._store.write(keep_standings, self.name, slice_, standings)
+        today = self._store.clock.now().astimezone(self._timezone).date()
+        return [
+            Prepared(target, difference(target, standings.get(target.key), barred.get(target.key), today))
+            for target in slice_
+        ]
+
+    async def _standings(self, keys: Sequence[str], slice_: Sequence[Target]) -> Mapping[str, Standing]:
+        """How they stand at the provider, asked before anything is added to them."""
+        if not keys or not isinstance(self._destination, Standings):
+            return {}
+        return await self._destination.standing(keys, targets.groups_of(slice_))
+
+    async def _with_lifted(self, slice_: list[Target]) -> list[Target]:
+        """Ask about addresses that a list kept from us and that are on no list now; only *subscribed* lifts that."""
+        if not isinstance(self._destination, Standings):
+            return slice_
+        keys = await self._store.read(suppressions.to_confirm, self.name, CONFIRM_AT_ONCE)
+        if keys:
+            standings = await self._destination.standing(keys, frozenset())
+            back = [key for key, standing in standings.items() if standing.state == "subscribed"]
+            await self._store.write(suppressions.lift, self.name, back)
+            self.counts["lifted"] += len(back)
+        return slice_
+
+    async def _send(self, prepared: Sequence[Prepared], watch: Watch) -> None:
+        """Conclude what needs no request, then apply the changes."""
+        await self._conclude([ending for item in prepared if (ending := _without_request(item)) is not None])
+        sending = {item.target.key: item for item in prepared if item.verdict.change is not None}
+        changes = [item.verdict.change for item in sending.values() if item.verdict.change is not None]
+        if not changes or self._stopping():
+            return
+        revisions = {change.key: change.revision for change in changes}
+        book = Book(self._store, self.name, self._lists, revisions, self._stopping)
+        try:
+            await self._apply(changes, book, sending, watch)
+        finally:
+            self.counts["attempts"] += book.sent
+            await self._conclude(
+                [Ending(Outcome(key, "suppressed", code=reason), revisions[key]) for key, reason in book.barred.items()]
+            )
+
+    async def _apply(
+        self, changes: Sequence[Change], book: Book, sending: Mapping[str, Prepared], watch: Watch
+    ) -> None:
+        endings: list[Ending] = []
+        try:
+            async for outcome in self._destination.apply(changes, book):
+                item = sending[outcome.key]
+                ending = outcome
+                if outcome.status == "delivered" and item.verdict.change is not None:
+                    self.counts["created"] += item.verdict.change.create
+                    ending = _withheld(outcome.key, item.verdict.withheld) or outcome
+                endings.append(Ending(ending, item.target.revision, item.target.tries))
+                watch(outcome.status, 1)
+                if len(endings) >= KEEP_AT_ONCE:
+                    await self._conclude(endings)
+                    endings = []
+        finally:
+            await self._conclude(endings)
+
+    async def _conclude(self, endings: Sequence[Ending]) -> None:
+        if not endings:
+            return
+        await self._store.write(targets.conclude, self.name, endings, self._store.clock.now())
+        for ending in endings:
+            self.counts["there" if ending.there else ending.outcome.status] += 1
+
+
+def _without_request(item: Prepared) -> Ending | None:
+    """How a target ends for which there is nothing to send."""
+    if item.verdict.change is not None:
+        return None
+    outcome = _withheld(item.target.key, item.verdict.withheld)
+    if outcome is not None:
+        return Ending(outcome, item.target.revision)
+    return Ending(Outcome(item.target.key, "delivered"), item.target.revision, there=True)
+
+
+def _withheld(key: str, reason: str) -> Outcome | None:
+    """What became of the part that may not be sent."""
+    if not reason:
+        return None
+    if reason == "gone":
+        return Outcome(key, "rejected", code=reason, message=GONE_MESSAGE)
+    return Outcome(key, "suppressed", code=reason)

@@ -1,0 +1,267 @@
+"""Step two: what a page of records means. Everything here is decided before the one transaction that stores it.
+
+Each record ends in exactly one place: repeated, retracted, filtered, waiting, rejected, suppressed or drafted.
+"""
+
+import datetime as dt
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from mappings.fold import Draft
+from mappings.mapping import FieldError
+from syncengine.binding import BoundMapping
+from syncengine.contracts import Record
+from syncengine.engine.lookup import Answered, ask
+from syncengine.errors import Rejected, StateError
+from syncengine.state.models import RecordState, iso
+from syncengine.state.records import Kept, Known, PageCommit, Refusal
+
+ENDS = ("repeated", "filtered", "waiting", "rejected", "suppressed", "retracted", "drafted")
+STARTS = ("read", "released")
+DIGEST_BYTES = 12
+"""96 bits: two versions of one record that look alike by accident are out of reach."""
+
+
+@dataclass(slots=True)
+class Planned:
+    """A planned page: what to commit, and how many records ended where."""
+
+    commit: PageCommit
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What is the same for every page of a run.
+
+    `start`: records dated before it are filtered. `force`: plan also what was read before and hasn't changed.
+    """
+
+    now: dt.datetime
+    start: dt.datetime
+    force: bool = False
+
+
+class PagePlanner:
+    """Plans one page of one mapping."""
+
+    def __init__(self, mapping: BoundMapping, partition: str, seq: int, around: Circumstances) -> None:
+        self._mapping = mapping
+        self._rule = mapping.rule
+        self._around = around
+        self._partition = partition
+        self._seq = seq
+        self._reads = sorted(mapping.rule.reads)
+        self._once = msgspec.json.encode(sorted(mapping.rule.set_once)).decode() if mapping.rule.set_once else None
+        self.planned = Planned(PageCommit(mapping.name, mapping.destination_name, partition=partition))
+
+    async def plan(self, records: Sequence[Record], known: Mapping[str, Known]) -> Planned:
+        """Plan records as a stream handed them over."""
+        counts = self.planned.counts
+        counts["read"] += len(records)
+        latest = {record.id: record for record in records}
+        counts["repeated"] += len(records) - len(latest)
+        fresh = [record for record in latest.values() if not self._repeated(record, known.get(record.id))]
+        return await self._plan(fresh, known)
+
+    async def release(self, records: Sequence[Record], known: Mapping[str, Known]) -> Planned:
+        """Plan waiting records once more: with the values of their last reading, the lookups are asked again."""
+        self.planned.counts["released"] += len(records)
+        return await self._plan(records, known)
+
+    async def _plan(self, records: Sequence[Record], known: Mapping[str, Known]) -> Planned:
+        asked: list[tuple[Record, tuple[str | None, ...]]] = []
+        for record in records:
+            keys = self._keys(record, known.get(record.id))
+            if keys is not None:
+                asked.append((record, keys))
+        answers = await ask(self._mapping, [keys for _, keys in asked])
+        for (record, _), answer in zip(asked, answers, strict=True):
+            self._settle(record, known.get(record.id), answer)
+        check_records(self.planned.counts)
+        return self.planned
+
+    def _repeated(self, record: Record, before: Known | None) -> bool:
+        """Whether nothing about it is new; an older reading never replaces a newer one."""
+        if before is None:
+            return False
+        if before.seq > self._seq or (not self._around.force and before.digest == self._digest(record)):
+            self._count("repeated")
+            return True
+        return False
+
+    def _keys(self, record: Record, before: Known | None) -> tuple[str | None, ...] | None:
+        """What to ask the lookups for; None where the record's way ends here (it is counted then)."""
+        rule, values = self._rule, record.values
+        try:
+            if rule.retracts(values):
+                self._retract(record, before)
+            elif record.moment < self._around.start or not rule.wants(values):
+                self._filter(record, before)
+            else:
+                return rule.keys(values)
+        except FieldError as error:
+            self._reject(record, before, "mapping", error.field, error.reason)
+        return None
+
+    def _settle(self, record: Record, before: Known | None, answer: Answered) -> None:
+        """With the lookups' answer: wait, reject, filter, suppress or draft."""
+        if answer.code:
+            self._unanswered(record, before, answer)
+            return
+        rule, found = self._rule, answer.found
+        try:
+            if not rule.wants_found(record.values, found):
+                self._filter(record, before)
+                return
+            refused = rule.suppressed(record.values, found)
+            fields, left_out = rule.fields(record.values, found)
+            draft = self._mapping.destination.draft(fields)
+        except FieldError as error:
+            self._reject(record, before, "mapping", error.field, error.reason, answer.person)
+        except Rejected as error:
+            self._reject(record, before, error.code, error.field, error.message, answer.person)
+        else:
+            self.planned.counts["list_items_left_out"] += left_out
+            if refused:
+                self._suppress(record, before, draft, answer.person)
+            else:
+                self._draft(record, before, draft, answer.person)
+
+    def _unanswered(self, record: Record, before: Known | None, answer: Answered) -> None:
+        first = before.first_at if before else self._around.now
+        waits = before is None or before.state != "live"  # a standing draft isn't given up for a gap in the directory
+        if waits and answer.wait and first + answer.wait > self._around.now:
+            self._keep(record, before, "waiting", body=record.values, due=self._around.now, code=answer.code)
+            self._count("waiting")
+            return
+        message = answer.message
+        if waits and answer.wait:
+            message += f" It waited for {_days(answer.wait)}."
+        self._reject(record, before, answer.code, answer.field or None, message)
+
+    def _retract(self, record: Record, before: Known | None) -> None:
+        """Its draft dies; the key under which it was stored is used, never a new lookup."""
+        if before is None:
+            self._count("filtered")  # never ours: nothing to take back
+            return
+        self._keep(record, before, "retracted", key=before.key, person=before.person)
+        self._count("retracted")
+
+    def _filter(self, record: Record, before: Known | None) -> None:
+        """What was delivered for it earlier stays; a record that still waited or was rejected is over."""
+        if before is not None and before.state in {"waiting", "rejected"}:
+            self._keep(record, before, "dropped", key=before.key, person=before.person)
+        elif before is not None:
+            self.planned.commit.seen.append((self._seq, self._digest(record), record.id))
+        self._count("filtered")
+
+    def _suppress(self, record: Record, before: Known | None, draft: Draft, person: str | None) -> None:
+        """The shop says no: its address is not written to again, and what this record gave is taken back."""
+        key = before.key if before and before.anchored and before.key else draft.key
+        self.planned.commit.refused_by_shop |= {key, draft.key}
+        self._keep(record, before, "suppressed", key=key, person=person, code="refused")
+        self._count("suppressed")
+
+    def _draft(self, record: Record, before: Known | None, draft: Draft, person: str | None) -> None:
+        note = None
+        if before is not None and before.key and before.key != draft.key:
+            if before.anchored:  # it stays with the address under which it was first delivered, or which said no
+                draft = msgspec.structs.replace(draft, key=before.key)
+                note = "address changed"
+                self.planned.counts["address_changed"] += 1
+            elif before.person:
+                self.planned.commit.former.append((before.person, before.key))
+        body = msgspec.json.encode(draft).decode()
+        self._keep(record, before, "live", key=draft.key, person=person, body=body, note=note)
+        self._count("drafted")
+
+    def _reject(
+        self,
+        record: Record,
+        before: Known | None,
+        code: str,
+        field: str | None,
+        message: str,
+        person: str | None = None,
+    ) -> None:
+        """Kept with its reason; what was delivered for an earlier version of it stays."""
+        key = before.key if before else None
+        if before is not None and before.state == "live":
+            # the earlier version was good and stands; the reject says that the newer one could not be taken over
+            self.planned.commit.seen.append((self._seq, self._digest(record), record.id))
+        else:
+            self._keep(record, before, "rejected", body=record.values, key=key, person=person, code=code)
+        self.planned.commit.refusals.append(Refusal(record.id, key, code, field, message))
+        self._count("rejected")
+
+    def _keep(
+        self,
+        record: Record,
+        before: Known | None,
+        state: RecordState,
+        *,
+        body: Any = None,
+        key: str | None = None,
+        person: str | None = None,
+        due: dt.datetime | None = None,
+        code: str | None = None,
+        note: str | None = None,
+    ) -> None:
+        if body is not None and not isinstance(body, str):
+            body = msgspec.json.encode(body).decode()
+        first = before.first_at if before else self._around.now
+        commit = self.planned.commit
+        commit.kept.append(
+            Kept(
+                self._mapping.name,
+                record.id,
+                self._mapping.destination_name,
+                self._partition,
+                self._seq,
+                iso(record.moment),
+                self._digest(record),
+                state,
+                person,
+                key,
+                body,
+                self._once if state == "live" else None,
+                iso(first),
+                iso(due) if due else None,
+                code,
+                note,
+            )
+        )
+        if before is not None and before.state == "live" and before.key:
+            commit.touched.add(before.key)
+        if state == "live" and key:
+            commit.touched.add(key)
+
+    def _count(self, end: str) -> None:
+        self.planned.counts[end] += 1
+
+    def _digest(self, record: Record) -> str:
+        """What the mapping reads of a record, in few bytes: equal digests mean that nothing new is to be planned."""
+        values = record.values
+        seen = msgspec.json.encode([values.get(name) for name in self._reads])
+        return hashlib.blake2b(seen, digest_size=DIGEST_BYTES).hexdigest()
+
+
+def check_records(counts: Mapping[str, int]) -> None:
+    """Promise 1, per page. Raise StateError when records went missing between reading and planning."""
+    came, went = sum(counts.get(name, 0) for name in STARTS), sum(counts.get(name, 0) for name in ENDS)
+    if came != went:
+        raise StateError(
+            f"{came} records came in, {went} were accounted for.",
+            hint="This is a defect; nothing of this page was kept. Please report it with what `status --json` prints.",
+            code="not_conserved",
+        )
+
+
+def _days(wait: dt.timedelta) -> str:
+    return f"{wait.days} days" if wait.days > 1 else f"{wait.total_seconds() / 3600:g} hours"

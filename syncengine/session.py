@@ -1,0 +1,79 @@
+"""Puts a program together: settings, state, connections. What `sync`, `plan`, the daemon and the tests begin with."""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import httpx
+
+from syncengine.binding import Workspace, bind
+from syncengine.clock import SystemClock
+from syncengine.config import Settings
+from syncengine.contracts import Clock, Context
+from syncengine.http import HttpFactory
+from syncengine.pacing import Limiter
+from syncengine.state.database import sqlite_path
+from syncengine.state.store import Store
+
+IN_MEMORY = "sqlite://"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Everything open that a run needs."""
+
+    workspace: Workspace
+    store: Store
+    factories: tuple[HttpFactory, ...]
+    timezone: ZoneInfo
+
+    def request_counts(self) -> Counter[str]:
+        """Requests of this session by kind: sent, retried, by refused status."""
+        return sum((factory.counts for factory in self.factories), Counter[str]())
+
+    def quota(self) -> int | None:
+        """The fewest requests left of any account; None where no limit is known."""
+        known = [left for factory in self.factories if (left := factory.remaining()) is not None]
+        return min(known, default=None)
+
+    def midnight(self, day: dt.date | dt.datetime) -> dt.datetime:
+        """The beginning of a day in `engine.timezone`; a moment counts as the day that it falls on there."""
+        if isinstance(day, dt.datetime):
+            day = day.astimezone(self.timezone).date()
+        return dt.datetime.combine(day, dt.time(), self.timezone).astimezone(dt.UTC)
+
+
+@asynccontextmanager
+async def open_session(
+    settings: Settings,
+    *,
+    snapshot: bool = False,
+    clock: Clock | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> AsyncIterator[Session]:
+    """Open the state and all connections. With `snapshot` everything happens on a copy that goes away at the end.
+
+    A snapshot of a state that doesn't exist yet is empty, and none is made. Raises ConfigError and StateError.
+    """
+    clock = clock or SystemClock()
+    limiters: dict[str, Limiter] = {}
+    factories: list[HttpFactory] = []
+    url = settings.engine.database
+    if snapshot and (path := sqlite_path(url)) is not None and not path.exists():
+        url = IN_MEMORY
+    with Store.open(url, clock) as opened:
+        store = opened.snapshot() if snapshot else opened
+        try:
+
+            def context_for(name: str) -> Context:
+                factories.append(HttpFactory(f"connections.{name}", clock, limiters, transport))
+                return Context(factories[-1], store.memory(name), clock, settings.engine.timezone)
+
+            async with bind(settings, context_for) as workspace:
+                yield Session(workspace, store, tuple(factories), settings.engine.timezone)
+        finally:
+            if snapshot:
+                store.close()

@@ -1,0 +1,1 @@
+"""What survives a crash. Only this package knows SQL."""

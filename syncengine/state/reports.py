@@ -1,0 +1,239 @@
+"""What people ask of the state: is it fresh, was anybody left out and why, why is this address there or not."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection
+
+from mappings.fold import Desired
+from syncengine.state.records import states
+from syncengine.state.runs import Run, runs
+from syncengine.state.targets import Delivered, revisions
+
+
+class PartitionStatus(NamedTuple):
+    """How far one partition is. `moved_at`: when its checkpoint was last committed."""
+
+    partition: str
+    moved_at: dt.datetime | None
+    failed_at: dt.datetime | None
+    error: str | None
+
+
+class MappingStatus(NamedTuple):
+    """One mapping: its last run, its partitions, its records by state, its open rejects."""
+
+    mapping: str
+    last_run: Run | None
+    last_good: dt.datetime | None
+    partitions: list[PartitionStatus]
+    records: Mapping[str, int]
+    waiting_since: dt.datetime | None
+    rejects: int
+    backfills: int
+
+
+class DestinationStatus(NamedTuple):
+    """One destination: where its revisions are (promise 1), its suppressions by reason, its open rejects."""
+
+    destination: str
+    revisions: Mapping[str, int]
+    suppressions: Mapping[str, int]
+    rejects: int
+
+
+class MembershipNote(NamedTuple):
+    title: str
+    state: str
+
+
+class RecordNote(NamedTuple):
+    """What is stored of one record that concerns the key asked about."""
+
+    mapping: str
+    id: str
+    partition: str
+    moment: dt.datetime
+    state: str
+    key: str | None
+    person: str | None
+    first_at: dt.datetime
+    code: str | None
+    note: str | None
+    body: Any
+
+
+class AttemptNote(NamedTuple):
+    """A request that carried the key."""
+
+    attempt: int
+    sent_at: dt.datetime
+    receipt: str | None
+    revision: int
+    state: str
+
+
+class TargetNote(NamedTuple):
+    """Why an address is there, or not: what it should be, what was delivered, and every reason."""
+
+    destination: str
+    key: str
+    state: str
+    code: str | None
+    revision: int
+    delivered_revision: int
+    desired: Desired
+    delivered: Delivered
+    memberships: list[MembershipNote]
+    suppression: str | None
+    suppressed_since: dt.datetime | None
+    attempts: list[AttemptNote]
+
+
+class Explanation(NamedTuple):
+    """Everything known about a key: an address, a record's id, or a lookup's key (a customer's or an order's id)."""
+
+    asked: str
+    targets: list[TargetNote]
+    records: list[RecordNote]
+    suppressed_only: list[tuple[str, str]]
+    """(destination, reason) where the address is suppressed and was never a target of ours."""
+
+
+def mapping_status(connection: Connection, mapping: str) -> MappingStatus:
+    """How one mapping stands."""
+    rows = connection.exec_driver_sql(
+        "SELECT partition, moved_at, failed_at, error FROM checkpoint WHERE mapping=? ORDER BY partition", (mapping,)
+    )
+    partitions = [PartitionStatus(name, _moment(moved), _moment(failed), error) for name, moved, failed, error in rows]
+    last = runs(connection, mapping, 1)
+    good = _one(connection, "SELECT max(ended_at) FROM run WHERE mapping=? AND state='done'", mapping)
+    waiting = _one(connection, "SELECT min(first_at) FROM record WHERE mapping=? AND state='waiting'", mapping)
+    rejects = _one(connection, "SELECT count(*) FROM reject WHERE mapping=? AND dismissed_at IS NULL", mapping)
+    backfills = _one(connection, "SELECT count(*) FROM backfill WHERE mapping=? AND done_at IS NULL", mapping)
+    return MappingStatus(
+        mapping,
+        last[0] if last else None,
+        _moment(good),
+        partitions,
+        states(connection, mapping),
+        _moment(waiting),
+        rejects,
+        backfills,
+    )
+
+
+def destination_status(connection: Connection, destination: str) -> DestinationStatus:
+    """How one destination stands."""
+    rows = connection.exec_driver_sql(
+        "SELECT reason, count(*) FROM suppression WHERE destination=? GROUP BY reason", (destination,)
+    )
+    suppressions = {str(reason): int(number) for reason, number in rows}
+    rejects = _one(
+        connection,
+        "SELECT count(*) FROM reject WHERE destination=? AND record IS NULL AND dismissed_at IS NULL",
+        destination,
+    )
+    return DestinationStatus(destination, revisions(connection, destination), suppressions, rejects)
+
+
+def explain(connection: Connection, asked: str) -> Explanation:
+    """Everything that is stored about a key; empty lists where it was never met."""
+    key = asked.strip()
+    records = _records(connection, key)
+    keys = sorted({record.key for record in records if record.key} | {key, key.lower()})
+    targets = [note for each in keys for note in _targets(connection, each)]
+    seen = {(target.destination, target.key) for target in targets}
+    only = [
+        (destination, reason)
+        for destination, where, reason in connection.exec_driver_sql(
+            "SELECT destination, key, reason FROM suppression WHERE key IN (?, ?)", (key, key.lower())
+        )
+        if (destination, where) not in seen
+    ]
+    found = {record.id for record in records}
+    for target in targets:
+        records += [record for record in _records(connection, target.key) if record.id not in found]
+        found = {record.id for record in records}
+    return Explanation(asked, targets, sorted(records, key=lambda record: record.moment), only)
+
+
+def _records(connection: Connection, key: str) -> list[RecordNote]:
+    """Records by id, by address, by the key of the lookup that answered; waiting ones also by any value of theirs."""
+    rows = connection.exec_driver_sql(
+        "SELECT mapping, id, partition, moment, state, key, person, first_at, code, note, body FROM record"
+        " WHERE id=?1 OR key IN (?1, lower(?1)) OR substr(person, instr(person, ':') + 1)=?1"
+        " OR (state IN ('waiting','rejected') AND instr(body, ?2)) ORDER BY moment",
+        (key, f'"{key}"'),
+    )
+    return [
+        RecordNote(
+            mapping,
+            id_,
+            partition,
+            dt.datetime.fromisoformat(moment),
+            state,
+            key_,
+            person,
+            dt.datetime.fromisoformat(first),
+            code,
+            note,
+            msgspec.json.decode(body) if body else None,
+        )
+        for mapping, id_, partition, moment, state, key_, person, first, code, note, body in rows
+    ]
+
+
+def _targets(connection: Connection, key: str) -> list[TargetNote]:
+    rows = connection.exec_driver_sql(
+        "SELECT t.destination, t.key, t.state, t.code, t.desired_rev, t.delivered_rev, t.desired, t.delivered,"
+        " s.reason, s.since FROM target t"
+        " LEFT JOIN suppression s ON s.destination=t.destination AND s.key=t.key WHERE t.key=?",
+        (key,),
+    ).fetchall()
+    return [
+        TargetNote(
+            destination,
+            key_,
+            state,
+            code,
+            revision,
+            delivered_revision,
+            msgspec.json.decode(desired, type=Desired),
+            msgspec.json.decode(delivered, type=Delivered),
+            _memberships(connection, destination, key_),
+            reason,
+            _moment(since),
+            _attempts(connection, destination, key_),
+        )
+        for destination, key_, state, code, revision, delivered_revision, desired, delivered, reason, since in rows
+    ]
+
+
+def _memberships(connection: Connection, destination: str, key: str) -> list[MembershipNote]:
+    rows = connection.exec_driver_sql(
+        "SELECT title, state FROM membership WHERE destination=? AND key=? ORDER BY identity", (destination, key)
+    )
+    return [MembershipNote(title, state) for title, state in rows]
+
+
+def _attempts(connection: Connection, destination: str, key: str) -> list[AttemptNote]:
+    rows = connection.exec_driver_sql(
+        "SELECT a.id, a.sent_at, a.receipt, p.revision, p.state FROM attemptpart p JOIN attempt a ON a.id=p.attempt"
+        " WHERE p.destination=? AND p.key=? ORDER BY a.id",
+        (destination, key),
+    )
+    return [
+        AttemptNote(id_, dt.datetime.fromisoformat(sent), receipt, revision, state)
+        for id_, sent, receipt, revision, state in rows
+    ]
+
+
+def _one(connection: Connection, statement: str, value: str) -> Any:
+    return connection.exec_driver_sql(statement, (value,)).scalar_one()
+
+
+def _moment(text: str | None) -> dt.datetime | None:
+    return None if text is None else dt.datetime.fromisoformat(text)

@@ -1,0 +1,75 @@
+"""Runs: one row per execution of a mapping, with counts that grow as it goes, so that a crash leaves them readable."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+from sqlalchemy import Connection
+
+from syncengine.state.models import iso
+
+
+class Run(NamedTuple):
+    """A run as reported. `counts` are numbers of records and requests by name."""
+
+    id: int
+    mapping: str
+    kind: str
+    state: str
+    started_at: dt.datetime
+    ended_at: dt.datetime | None
+    counts: dict[str, int]
+    message: str | None
+
+
+def start_run(connection: Connection, mapping: str, kind: str, now: dt.datetime) -> int:
+    """A new run; earlier ones of this mapping that never ended were interrupted (the caller holds the lock)."""
+    connection.exec_driver_sql(
+        "UPDATE run SET state='failed', ended_at=?, message='interrupted' WHERE mapping=? AND state='running'",
+        (iso(now), mapping),
+    )
+    row = connection.exec_driver_sql(
+        "INSERT INTO run(mapping, kind, state, started_at, counts) VALUES(?,?,'running',?,'{}') RETURNING id",
+        (mapping, kind, iso(now)),
+    ).one()
+    return int(row[0])
+
+
+def keep_counts(connection: Connection, run: int, counts: Mapping[str, int]) -> None:
+    connection.exec_driver_sql("UPDATE run SET counts=? WHERE id=?", (_text(counts), run))
+
+
+def end_run(
+    connection: Connection, run: int, state: str, counts: Mapping[str, int], message: str | None, now: dt.datetime
+) -> None:
+    connection.exec_driver_sql(
+        "UPDATE run SET state=?, ended_at=?, counts=?, message=? WHERE id=?",
+        (state, iso(now), _text(counts), message, run),
+    )
+
+
+def runs(connection: Connection, mapping: str | None, limit: int) -> list[Run]:
+    """The newest runs first."""
+    rows = connection.exec_driver_sql(
+        "SELECT id, mapping, kind, state, started_at, ended_at, counts, message FROM run"
+        " WHERE ?1 IS NULL OR mapping=?1 ORDER BY id DESC LIMIT ?2",
+        (mapping, limit),
+    )
+    return [
+        Run(
+            id_,
+            name,
+            kind,
+            state,
+            dt.datetime.fromisoformat(start),
+            dt.datetime.fromisoformat(end) if end else None,
+            msgspec.json.decode(counts),
+            message,
+        )
+        for id_, name, kind, state, start, end, counts, message in rows
+    ]
+
+
+def _text(counts: Mapping[str, int]) -> str:
+    return msgspec.json.encode(dict(sorted(counts.items()))).decode()

@@ -1,0 +1,108 @@
+"""Who must not be written to, and why.
+
+What a provider's list said once stays until the provider says *subscribed* again: absence from a list lifts nothing.
+"""
+
+import datetime as dt
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import Connection
+
+from syncengine.contracts import Suppression
+from syncengine.state.bulk import as_list, execute_many
+from syncengine.state.models import iso
+
+
+def start_lists(connection: Connection, destination: str) -> None:
+    """Make room for a fresh reading of the provider's lists; it lives in memory and never stands in the file."""
+    connection.exec_driver_sql(
+        "CREATE TEMP TABLE IF NOT EXISTS listed(destination TEXT, key TEXT, reason TEXT, PRIMARY KEY(destination, key))"
+        " WITHOUT ROWID"
+    )
+    connection.exec_driver_sql("DELETE FROM listed WHERE destination=?", (destination,))
+
+
+def add_listed(connection: Connection, destination: str, rows: Sequence[Suppression]) -> None:
+    """Some more of the lists being read; where an address is on both, unsubscribed counts."""
+    execute_many(
+        connection,
+        "INSERT INTO listed(destination, key, reason) VALUES(?,?,?)"
+        " ON CONFLICT(destination, key) DO UPDATE SET reason='unsubscribed' WHERE excluded.reason='unsubscribed'",
+        [(destination, row.key, row.reason) for row in rows],
+    )
+
+
+def take_lists(connection: Connection, destination: str, now: dt.datetime) -> int:
+    """The lists were read to their end: remember whoever is new on them. Returns how many that are."""
+    return connection.exec_driver_sql(
+        "INSERT OR IGNORE INTO suppression(destination, key, reason, since)"
+        " SELECT destination, key, reason, ? FROM listed WHERE destination=?",
+        (iso(now), destination),
+    ).rowcount
+
+
+def suppressed(connection: Connection, destination: str, keys: Collection[str]) -> dict[str, str]:
+    """Which of these keys must not be written to, with the reason.
+
+    An address counts as its owner does: where an earlier address of the same person said no, so does this one.
+    """
+    wanted = as_list(keys)
+    found = {
+        key: "earlier_address"
+        for (key,) in connection.exec_driver_sql(
+            "SELECT DISTINCT r.key FROM record r JOIN former f ON f.person=r.person AND f.destination=r.destination"
+            " JOIN suppression s ON s.destination=f.destination AND s.key=f.key"
+            " WHERE r.destination=? AND f.key<>r.key AND r.key IN (SELECT value FROM json_each(?))"
+            " UNION SELECT DISTINCT r.key FROM record r"
+            " JOIN record e ON e.person=r.person AND e.destination=r.destination"
+            " JOIN suppression s ON s.destination=e.destination AND s.key=e.key"
+            " WHERE r.destination=? AND r.person IS NOT NULL AND e.key<>r.key"
+            " AND r.key IN (SELECT value FROM json_each(?))",
+            (destination, wanted, destination, wanted),
+        )
+    }
+    found.update(
+        (key, reason)
+        for key, reason in connection.exec_driver_sql(
+            "SELECT key, reason FROM suppression WHERE destination=? AND key IN (SELECT value FROM json_each(?))",
+            (destination, wanted),
+        )
+    )
+    return found
+
+
+def to_confirm(connection: Connection, destination: str, limit: int) -> list[str]:
+    """Targets that a list kept from us and that are on no list now: whether they are subscribed again must be asked."""
+    return [
+        row[0]
+        for row in connection.exec_driver_sql(
+            "SELECT s.key FROM suppression s JOIN target t ON t.destination=s.destination AND t.key=s.key"
+            " WHERE s.destination=? AND s.reason IN ('unsubscribed','bounced') AND t.state IN ('pending','suppressed')"
+            " AND NOT EXISTS (SELECT 1 FROM listed l WHERE l.destination=s.destination AND l.key=s.key) LIMIT ?",
+            (destination, limit),
+        )
+    ]
+
+
+def lift(connection: Connection, destination: str, keys: Collection[str]) -> None:
+    """The provider says *subscribed*: what waits for these addresses may be sent."""
+    execute_many(
+        connection,
+        "DELETE FROM suppression WHERE destination=? AND key=? AND reason IN ('unsubscribed','bounced')",
+        [(destination, key) for key in keys],
+    )
+    execute_many(
+        connection,
+        "UPDATE target SET state='pending', code=NULL, due_at=NULL"
+        " WHERE destination=? AND key=? AND state='suppressed'",
+        [(destination, key) for key in keys],
+    )
+
+
+def suppress(connection: Connection, destination: str, rows: Sequence[Suppression], now: dt.datetime) -> None:
+    """Remember what the provider said of single addresses."""
+    execute_many(
+        connection,
+        "INSERT OR IGNORE INTO suppression(destination, key, reason, since) VALUES(?,?,?,?)",
+        [(destination, row.key, row.reason, iso(now)) for row in rows],
+    )

@@ -1,0 +1,262 @@
+"""Targets: what each key should be, what was delivered, and the sum that says that no revision is lost."""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+from sqlalchemy import Connection
+
+from mappings.fold import Consent, Desired, Draft, LiveDraft, Scalar, better, fold
+from syncengine.contracts import Outcome, Part
+from syncengine.errors import StateError
+from syncengine.state.bulk import as_list, execute_many
+from syncengine.state.models import iso
+
+AFTER_RETRY = dt.timedelta(minutes=1)
+LONGEST_RETRY = dt.timedelta(hours=6)
+"""A target that may be tried again waits a minute, then twice as long each time, at most six hours."""
+
+_draft = msgspec.json.Decoder(Draft)
+_desired = msgspec.json.Decoder(Desired)
+
+
+class Delivered(msgspec.Struct, omit_defaults=True):
+    """What is known to be at the provider. `consent` is the best one that we delivered or read there."""
+
+    present: bool = False
+    express: bool = False
+    fields: dict[str, Scalar] = {}
+    consent: Consent | None = None
+
+
+_delivered = msgspec.json.Decoder(Delivered)
+NOTHING_DELIVERED = msgspec.json.encode(Delivered()).decode()
+
+
+class Membership(NamedTuple):
+    title: str
+    state: str
+
+
+class Target(NamedTuple):
+    """A target with its memberships by group identity."""
+
+    key: str
+    desired: Desired
+    revision: int
+    delivered: Delivered
+    members: Mapping[str, Membership]
+    tries: int
+
+
+def refold(connection: Connection, destination: str, keys: Collection[str], now: dt.datetime) -> int:
+    """Fold the live drafts of these keys anew; a different result is a new revision. Returns how many there were."""
+    if not keys:
+        return 0
+    drafts = _live_drafts(connection, destination, keys)
+    stored = {
+        row[0]: row[1:]
+        for row in connection.exec_driver_sql(
+            "SELECT key, desired, desired_rev, state FROM target WHERE destination=?"
+            " AND key IN (SELECT value FROM json_each(?))",
+            (destination, as_list(keys)),
+        )
+    }
+    fresh: list[tuple[str, ...]] = []
+    moved: list[tuple[str, ...]] = []
+    ended: dict[str, int] = defaultdict(int)
+    for key in keys:
+        desired = msgspec.json.encode(fold(drafts.get(key, ()))).decode()
+        before = stored.get(key)
+        if before is None:
+            fresh.append((destination, key, desired, iso(now)))
+        elif before[0] != desired:
+            moved.append((desired, iso(now), destination, key))
+            ended["superseded" if before[2] == "pending" else before[2]] += 1
+    execute_many(
+        connection,
+        "INSERT INTO target(destination, key, desired, desired_rev, delivered, delivered_rev, state, tries, changed_at)"
+        f" VALUES(?,?,?,1,'{NOTHING_DELIVERED}',0,'pending',0,?)",
+        fresh,
+    )
+    execute_many(
+        connection,
+        "UPDATE target SET desired=?, changed_at=?, desired_rev=desired_rev+1, state='pending', due_at=NULL, tries=0,"
+        " code=NULL WHERE destination=? AND key=?",
+        moved,
+    )
+    execute_many(
+        connection,
+        "DELETE FROM reject WHERE destination=? AND key=? AND record IS NULL",
+        [(destination, row[3]) for row in moved],
+    )
+    count(connection, destination, {**ended, "revisions": len(fresh) + len(moved)})
+    return len(fresh) + len(moved)
+
+
+def _live_drafts(connection: Connection, destination: str, keys: Collection[str]) -> dict[str, list[LiveDraft]]:
+    drafts: dict[str, list[LiveDraft]] = defaultdict(list)
+    once: dict[str, frozenset[str]] = {}
+    for mapping, record, moment, key, body, names in connection.exec_driver_sql(
+        "SELECT mapping, id, moment, key, body, once FROM record WHERE destination=? AND state='live'"
+        " AND key IN (SELECT value FROM json_each(?))",
+        (destination, as_list(keys)),
+    ):
+        if names not in once:
+            once[names] = frozenset(msgspec.json.decode(names)) if names else frozenset()
+        at = dt.datetime.fromisoformat(moment)
+        drafts[key].append(LiveDraft(mapping, record, at, _draft.decode(body), once[names]))
+    return drafts
+
+
+def pending(connection: Connection, destination: str, after: str, limit: int, now: dt.datetime) -> list[Target]:
+    """The next targets to deliver, by key: those due, and in no request whose end is unknown."""
+    rows = connection.exec_driver_sql(
+        "SELECT key, desired, desired_rev, delivered, tries FROM target t"
+        " WHERE destination=? AND state='pending' AND key>? AND (due_at IS NULL OR due_at<=?) AND NOT EXISTS"
+        " (SELECT 1 FROM attemptpart p WHERE p.destination=t.destination AND p.key=t.key AND p.state='open')"
+        " ORDER BY key LIMIT ?",
+        (destination, after, iso(now), limit),
+    ).fetchall()
+    members = memberships(connection, destination, [row[0] for row in rows])
+    return [
+        Target(row[0], _desired.decode(row[1]), row[2], _delivered.decode(row[3]), members.get(row[0], {}), row[4])
+        for row in rows
+    ]
+
+
+def memberships(connection: Connection, destination: str, keys: Collection[str]) -> dict[str, dict[str, Membership]]:
+    """Whatever is known of the groups of these keys, by identity."""
+    found: dict[str, dict[str, Membership]] = defaultdict(dict)
+    for key, identity, title, state in connection.exec_driver_sql(
+        "SELECT key, identity, title, state FROM membership WHERE destination=?"
+        " AND key IN (SELECT value FROM json_each(?))",
+        (destination, as_list(keys)),
+    ):
+        found[key][identity] = Membership(title, state)
+    return found
+
+
+def delivered_of(connection: Connection, destination: str, keys: Collection[str]) -> dict[str, Delivered]:
+    """What is known to be at the provider of these keys."""
+    return {
+        key: _delivered.decode(body)
+        for key, body in connection.exec_driver_sql(
+            "SELECT key, delivered FROM target WHERE destination=? AND key IN (SELECT value FROM json_each(?))",
+            (destination, as_list(keys)),
+        )
+    }
+
+
+def better_delivered(before: Delivered, part: Part) -> Delivered:
+    """What is there after one more part took effect. A part that only leaves groups says nothing of the rest."""
+    if not part.adds:
+        return before
+    return Delivered(
+        present=True,
+        express=before.express,
+        fields={**before.fields, **part.fields},
+        consent=better(before.consent, part.consent),
+    )
+
+
+def keep_delivered(connection: Connection, destination: str, delivered: Mapping[str, Delivered]) -> None:
+    """Store what is known to be at the provider."""
+    execute_many(
+        connection,
+        "UPDATE target SET delivered=? WHERE destination=? AND key=?",
+        [(msgspec.json.encode(value).decode(), destination, key) for key, value in delivered.items()],
+    )
+
+
+class Ending(NamedTuple):
+    """How one revision of a target ended; an outcome, or `there` where nothing had to be sent."""
+
+    outcome: Outcome
+    revision: int
+    tries: int = 0
+    there: bool = False
+
+
+def conclude(connection: Connection, destination: str, endings: Iterable[Ending], now: dt.datetime) -> None:
+    """Write down how revisions ended. An older revision than the present one only moves what was delivered."""
+    moves: list[tuple[object, ...]] = []
+    delivered: list[tuple[object, ...]] = []
+    rejects: list[tuple[object, ...]] = []
+    for outcome, revision, tries, there in endings:
+        state: str = "there" if there else outcome.status
+        due = None
+        if state in {"retry", "in_doubt"}:  # an open attempt, not the target, keeps what is in doubt
+            state, due = "pending", iso(now + min(AFTER_RETRY * 2**tries, LONGEST_RETRY))
+        if state in {"delivered", "there"}:
+            delivered.append((revision, destination, outcome.key))
+        if state == "rejected":
+            message = outcome.message or outcome.code
+            rejects.append((destination, outcome.key, outcome.code, outcome.field, message, iso(now)))
+        tried = tries + 1 if due else 0
+        moves.append((state, due, tried, outcome.code or None, iso(now), destination, outcome.key, revision))
+    execute_many(connection, "UPDATE target SET delivered_rev=? WHERE destination=? AND key=?", delivered)
+    execute_many(
+        connection,
+        "UPDATE target SET state=?, due_at=?, tries=?, code=?, changed_at=?"
+        " WHERE destination=? AND key=? AND desired_rev=?",
+        moves,
+    )
+    execute_many(
+        connection,
+        "DELETE FROM reject WHERE destination=? AND key=? AND record IS NULL",
+        [row[:2] for row in rejects],
+    )
+    execute_many(
+        connection, "INSERT INTO reject(destination, key, code, field, message, at) VALUES(?,?,?,?,?,?)", rejects
+    )
+
+
+def count(connection: Connection, destination: str, ended: Mapping[str, int]) -> None:
+    """Add to the tally of revisions that are over."""
+    execute_many(
+        connection,
+        "INSERT INTO tally(destination, outcome, number) VALUES(?,?,?)"
+        " ON CONFLICT(destination, outcome) DO UPDATE SET number = number + excluded.number",
+        [(destination, outcome, number) for outcome, number in ended.items() if number],
+    )
+
+
+def revisions(connection: Connection, destination: str) -> dict[str, int]:
+    """Promise 1, over all time: how many revisions there were (`revisions`), and where each of them is."""
+    sums: dict[str, int] = defaultdict(int)
+    for outcome, number in connection.exec_driver_sql(
+        "SELECT outcome, number FROM tally WHERE destination=?", (destination,)
+    ):
+        sums[outcome] += number
+    for state, number in connection.exec_driver_sql(
+        "SELECT state, count(*) FROM target WHERE destination=? GROUP BY state", (destination,)
+    ):
+        sums[state] += number
+    in_doubt = connection.exec_driver_sql(
+        "SELECT count(*) FROM attemptpart p JOIN target t ON t.destination=p.destination AND t.key=p.key"
+        " WHERE p.destination=? AND p.state='open' AND t.state='pending'",
+        (destination,),
+    ).scalar_one()
+    sums["pending"] -= in_doubt
+    sums["in_doubt"] += in_doubt
+    return dict(sums)
+
+
+def check_revisions(connection: Connection, destination: str) -> None:
+    """Raise StateError (and so undo the transaction) when a revision went missing or was counted twice."""
+    sums = revisions(connection, destination)
+    total = sums.pop("revisions", 0)
+    if total != sum(sums.values()):
+        raise StateError(
+            f"{destination}: {total} revisions, but {sum(sums.values())} accounted for.",
+            hint="This is a defect; nothing of this step was kept. Please report it with what `status --json` prints.",
+            code="not_conserved",
+        )
+
+
+def groups_of(targets: Sequence[Target]) -> frozenset[str]:
+    """All titles that these targets should be in."""
+    return frozenset(title for target in targets for title in target.desired.groups)
