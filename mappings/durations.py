@@ -2,6 +2,9 @@
 
 import datetime as dt
 import re
+from typing import Annotated
+
+from pydantic import BeforeValidator
 
 SECONDS_OF_UNIT = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1),
@@ -42,3 +45,15 @@ def parse_duration(text: str) -> dt.timedelta:
         except OverflowError:
             raise DurationError(f'"{text}" is too long.') from None
     return span
+
+
+def _read(value: object) -> object:
+    if isinstance(value, str):
+        return parse_duration(value)
+    if isinstance(value, dt.timedelta):
+        return value
+    raise ValueError('It is a duration such as "3 days".')
+
+
+Duration = Annotated[dt.timedelta, BeforeValidator(_read)]
+"""A span of time in a settings model: text with a unit, a bare number says too little."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from mappings.durations import parse_duration
+from mappings.durations import Duration
 
 Fate = Literal["filtered", "retracted", "suppressed", "rejected", "waiting"]
 """What becomes of a record that makes no draft."""
@@ -28,14 +28,6 @@ def _plain_name(value: str) -> str:
     if not value.isidentifier() or keyword.iskeyword(value) or value.startswith("_"):
         raise ValueError("It is a name of letters, digits and _, for use in expressions.")
     return value
-
-
-def _duration(value: object) -> object:
-    if isinstance(value, str):
-        return parse_duration(value)
-    if value is None or isinstance(value, dt.timedelta):
-        return value
-    raise ValueError('It is a duration such as "3 days".')
 
 
 def _day(value: object) -> object:
@@ -74,7 +66,7 @@ class LookupSpec(_Part):
     alias: Annotated[str, AfterValidator(_plain_name)] = Field(
         alias="as", description='Its name in expressions, such as "customer".'
     )
-    wait: Annotated[dt.timedelta | None, BeforeValidator(_duration)] = None
+    wait: Duration | None = None
 
 
 class TestSpec(_Part):

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from pydantic import BaseModel
 
+from mappings.durations import Duration
 from mappings.fold import Consent, Draft, Scalar, group_identity
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Attempt", "Attempts", "Change", "Checkpoint", "Clock", "Connection", "Connector", "Consent", "Context",
-    "Destination", "Draft", "Finding", "Found", "Lookup", "Memory", "Outcome", "Page", "Part", "Range",
+    "Destination", "Draft", "Duration", "Finding", "Found", "Lookup", "Memory", "Outcome", "Page", "Part", "Range",
     "Record", "Resumable", "Row",
     "Scalar", "Settled", "Standing", "Standings", "Stream", "Suppressing", "Suppression", "group_identity",
 ]  # fmt: skip

@@ -68,8 +68,8 @@ class RateLimited(Transient):
 
     default_code = "rate_limited"
 
-    def __init__(self, message: str, *, until: dt.datetime, hint: str = "") -> None:
-        super().__init__(message, hint=hint)
+    def __init__(self, message: str, *, until: dt.datetime, hint: str = "", code: str | None = None) -> None:
+        super().__init__(message, hint=hint, code=code)
         self.until = until
 
 

@@ -20,7 +20,7 @@ from syncengine.contracts import Clock
 from syncengine.errors import AuthError, InDoubt, ProviderError, RateLimited, SyncError, Transient
 from syncengine.pacing import PATIENCE, Limiter, Pace, stated_wait
 
-__all__ = ["Answer", "HttpClient", "HttpFactory", "Pace"]
+__all__ = ["WITHOUT_EFFECT", "Answer", "HttpClient", "HttpFactory", "Pace"]
 
 TIMEOUT = httpx.Timeout(connect=10, read=120, write=60, pool=60)
 """Seconds. Reading is generous: a page of 20,000 actions is made on the provider's side before its first byte."""
@@ -29,6 +29,8 @@ BACKOFF_FIRST, BACKOFF_LONGEST = 0.5, 30.0
 """Seconds before the second attempt, and at most, where the provider doesn't say how long to wait."""
 MAX_BYTES = 256 * 1024 * 1024
 """The largest answer that is read: ten times a full page of actions (20,000 rows of 1.2 kB)."""
+WITHOUT_EFFECT = frozenset({"not_sent", "rate_limited", "status_429"})
+"""Codes of errors after which the request surely had no effect; after any other nobody knows."""
 RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 """Failures before anything left: safe to repeat whatever the request was."""
@@ -122,7 +124,7 @@ class HttpClient:
         `repeatable`: may it be sent again when no answer came? Left out: only GET and HEAD.
         `once`: leave repeating to the caller, who has something to check first (suppressions go stale); see `ready`.
         Raises AuthError (401), RateLimited, Transient, ProviderError, and InDoubt (an unrepeatable request without an
-        answer). Any other status is returned.
+        answer). Any other status is returned. An error whose code is in `WITHOUT_EFFECT` surely had none.
         """
         again = method in {"GET", "HEAD"} if repeatable is None else repeatable
         request = self._client.build_request(
@@ -155,13 +157,13 @@ class HttpClient:
         try:
             answer = await self._read(request, what)
         except NOT_SENT as error:
-            raise _Again(self._unreachable(what, error)) from None
+            raise _Again(self._unreachable(what, error, "not_sent")) from None
         except (httpx.RequestError, ssl.SSLError) as error:
             if not again:
                 raise InDoubt(
                     f"{self._label}: no answer to the {what} ({type(error).__name__}); it may have taken effect."
                 ) from None
-            raise _Again(self._unreachable(what, error)) from None
+            raise _Again(self._unreachable(what, error, "no_answer")) from None
         self._limiter.learn(answer.headers)
         if answer.status == httpx.codes.UNAUTHORIZED:
             raise AuthError(
@@ -185,6 +187,7 @@ class HttpClient:
                 f"{self._label}: asked to wait until {until:%Y-%m-%d %H:%M:%S} UTC (status {answer.status}).",
                 until=until,
                 hint="Nothing is lost; the next run goes on from here.",
+                code=f"status_{answer.status}",
             )
         raise _Again(
             Transient(
@@ -214,12 +217,12 @@ class HttpClient:
             await response.aclose()
         return Answer(response.status_code, response.headers, b"".join(chunks))
 
-    def _unreachable(self, what: str, error: Exception) -> Transient:
+    def _unreachable(self, what: str, error: Exception, code: str) -> Transient:
         host = self._client.base_url.host
         return Transient(
             f"{self._label}: {host} gave no answer to the {what} ({type(error).__name__}).",
             hint="Check base_url and the network; the next run tries again.",
-            code="unreachable",
+            code=code,
         )
 
 

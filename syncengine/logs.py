@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable, MutableMapping
 from typing import Any, Final, Literal, TextIO
 
+import stamina
 import structlog
 from structlog.contextvars import bound_contextvars as bound
 from structlog.stdlib import ProcessorFormatter
@@ -34,7 +35,8 @@ NAMES: Final = frozenset({
 """Names from the configuration, bounded words, moments: short text without anything that looks personal."""
 
 COUNTS: Final = frozenset({
-    "already_there", "attempts", "batches", "bytes", "changes", "columns", "connections", "delivered", "drafted",
+    "already_there", "attempts", "created", "lifted", "retry", "settled_later", "there", "batches", "bytes",
+    "changes", "columns", "connections", "delivered", "drafted",
     "errors", "exit_code", "filtered", "groups", "held", "in_doubt", "keys", "left_out", "limit", "mappings",
     "max_attempts", "pages", "partitions", "parts", "pending", "pid", "polls", "port", "quota_left", "read",
     "records", "rejected", "rejects", "released", "repeated", "requests", "retracted", "retried", "retry_after",
@@ -95,6 +97,7 @@ def configure(level: Level = "info", *, format: Literal["text", "json"] = "text"
         )
     )
     _route_libraries(handler, level=level.upper(), debug=debug)
+    stamina.instrumentation.set_on_retry_hooks(())  # it would log each retry with the arguments of the call
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *on_every_line, ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.stdlib.BoundLogger,

@@ -50,7 +50,7 @@ class Limiter:
         now = self._clock.monotonic()
         known: list[int] = []
         if self._pace is not None:
-            while self._sent and self._sent[0] <= now - self._pace.seconds:
+            while self._sent and self._sent[0] + self._pace.seconds <= now:  # as `_window_end`, to the last bit
                 self._sent.popleft()
             known.append(self._pace.requests - len(self._sent))
         if self._told is not None and now < self._reset:

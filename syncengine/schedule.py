@@ -6,7 +6,7 @@ is read as cron reads it: weekdays 0 and 7 are both Sunday.
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -58,17 +58,6 @@ class Cron:
     days: tuple[int, ...]
     months: tuple[int, ...]
     weekdays: tuple[int, ...]
-
-    @property
-    def fields(self) -> Mapping[str, str]:
-        """The arguments of APScheduler's CronTrigger; weekdays by name, since it counts them from Monday."""
-        return {
-            "minute": ",".join(map(str, self.minutes)),
-            "hour": ",".join(map(str, self.hours)),
-            "day": ",".join(map(str, self.days)),
-            "month": ",".join(map(str, self.months)),
-            "day_of_week": ",".join(WEEKDAYS[day] for day in self.weekdays),
-        }
 
     def next_after(self, moment: dt.datetime, timezone: ZoneInfo) -> dt.datetime:
         """The next time after `moment` (aware), in UTC.

@@ -72,6 +72,8 @@ def test_a_module_is_one_idea_of_at_most_300_lines() -> None:
 def test_a_function_has_at_most_50_lines() -> None:
     long = []
     for path in modules(*PACKAGES):
+        if "migrations" in path.parts:  # a schema is a list, however long
+            continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
@@ -157,6 +159,6 @@ def test_no_cassette_holds_a_credential() -> None:
     found = [
         name(path)
         for path in (ROOT / "tests").rglob("cassettes/**/*.yaml")
-        if re.search(r"(?i)authorization|cookie|\bBearer\b|\beyJ\w{8,}", path.read_text())
+        if re.search(r"(?im)^\s*(authorization|(set-)?cookie):|\bBearer\b|\beyJ\w{8,}", path.read_text())
     ]
     assert found == []

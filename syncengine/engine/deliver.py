@@ -7,6 +7,8 @@ from contextlib import aclosing
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+import structlog
+
 from syncengine.contracts import Change, Destination, Outcome, Resumable, Settled, Standing, Standings, Suppression
 from syncengine.engine.book import CONFIRM_AT_ONCE, Book, SuppressionLists
 from syncengine.engine.difference import Verdict, adds_something, difference
@@ -25,6 +27,8 @@ DOUBT = dt.timedelta(hours=24)
 GONE_MESSAGE = "It was delivered once and is no longer there: somebody deleted it."
 
 Watch = Callable[[str, int], None]
+
+log = structlog.get_logger(__name__)
 
 
 class Prepared(NamedTuple):
@@ -153,10 +157,14 @@ class Delivery:
     async def _apply(
         self, changes: Sequence[Change], book: Book, sending: Mapping[str, Prepared], watch: Watch
     ) -> None:
+        open_ = dict(sending)
         endings: list[Ending] = []
         try:
             async for outcome in self._destination.apply(changes, book):
-                item = sending[outcome.key]
+                item = open_.pop(outcome.key, None)
+                if item is None:  # one outcome per change: a second one says nothing that may be counted
+                    log.warning("outcome without a change", destination=self.name, code=outcome.status)
+                    continue
                 ending = outcome
                 if outcome.status == "delivered" and item.verdict.change is not None:
                     self.counts["created"] += item.verdict.change.create

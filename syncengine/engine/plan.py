@@ -39,7 +39,8 @@ class Planned:
 class Circumstances:
     """What is the same for every page of a run.
 
-    `start`: records dated before it are filtered. `force`: plan also what was read before and hasn't changed.
+    `start`: records dated before it are filtered, unless one came in by a resync before. `force`: plan also what was
+    read before and hasn't changed.
     """
 
     now: dt.datetime
@@ -101,7 +102,7 @@ class PagePlanner:
         try:
             if rule.retracts(values):
                 self._retract(record, before)
-            elif record.moment < self._around.start or not rule.wants(values):
+            elif (before is None and record.moment < self._around.start) or not rule.wants(values):
                 self._filter(record, before)
             else:
                 return rule.keys(values)

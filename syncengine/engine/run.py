@@ -8,9 +8,8 @@ import asyncio
 import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from contextlib import ExitStack, aclosing
+from typing import Literal
 
 import structlog
 from sqlalchemy import Connection
@@ -21,6 +20,7 @@ from syncengine.engine.book import SuppressionLists
 from syncengine.engine.deliver import Delivery, Prepared
 from syncengine.engine.plan import Circumstances, PagePlanner, Planned
 from syncengine.engine.read import read_pages
+from syncengine.engine.report import DeliveryReport, MappingReport, Progress, RunReport
 from syncengine.errors import AuthError, RateLimited, SyncError
 from syncengine.session import Session
 from syncengine.state import records, runs, targets
@@ -34,57 +34,6 @@ LOCK_PATIENCE = 600.0
 """Seconds that a run waits for another one to finish delivering to the same destination."""
 
 log = structlog.get_logger(__name__)
-
-
-class Progress(NamedTuple):
-    """What a person who watches sees: where the run is, and the counts so far."""
-
-    mapping: str
-    scope: str
-    counts: Counter[str]
-    quota: int | None
-
-
-@dataclass(slots=True)
-class MappingReport:
-    """What became of one mapping in a run. `failures`: partition → what stopped it."""
-
-    mapping: str
-    state: str = "done"
-    counts: Counter[str] = field(default_factory=Counter)
-    failures: dict[str, SyncError] = field(default_factory=dict)
-    run: int = 0
-
-
-@dataclass(slots=True)
-class DeliveryReport:
-    """What became of one destination in a run. `revisions` is promise 1's second sum, over all time."""
-
-    destination: str
-    counts: Counter[str] = field(default_factory=Counter)
-    revisions: dict[str, int] = field(default_factory=dict)
-    failure: SyncError | None = None
-
-
-@dataclass(slots=True)
-class RunReport:
-    """A whole `sync`."""
-
-    mappings: list[MappingReport] = field(default_factory=list)
-    deliveries: list[DeliveryReport] = field(default_factory=list)
-    requests: Counter[str] = field(default_factory=Counter)
-    stopped: bool = False
-
-    @property
-    def failures(self) -> list[SyncError]:
-        """Everything that stopped something, in order."""
-        found = [error for report in self.mappings for error in report.failures.values()]
-        return found + [report.failure for report in self.deliveries if report.failure is not None]
-
-    @property
-    def rejected(self) -> int:
-        counts = [part.counts for part in self.mappings] + [part.counts for part in self.deliveries]
-        return sum(count["rejected"] for count in counts)
 
 
 class Runner:
@@ -105,13 +54,23 @@ class Runner:
         self._committed: Callable[[PageCommit], None] = lambda commit: None
 
     async def sync(self, names: Sequence[str], kind: Kind = "manual") -> RunReport:
-        """Read and deliver these mappings. Raises Busy when one of them is being worked on by somebody else."""
+        """Read and deliver these mappings. Raises Busy, before any request, when somebody else works on one of them."""
         report = RunReport()
-        await self._read_all(report, names, kind)
-        for destination in dict.fromkeys(self._mapping(name).destination_name for name in names):
-            report.deliveries.append(await self._deliver(destination, names))
-        await self._end_runs(report)
-        report.requests = self._session.request_counts()
+        before = self._session.request_counts()
+        with ExitStack() as held:
+            for name in names:
+                held.enter_context(self._store.locks.hold(f"mapping {name}"))
+            try:
+                await self._read_all(report, names, kind)
+                for destination in self._destinations(names):
+                    carrier = self._carrier(report, destination)
+                    with structlog.contextvars.bound_contextvars(mapping=carrier.mapping, run=carrier.run):
+                        report.deliveries.append(await self._deliver(destination, names))
+            except BaseException as error:
+                await self._abandon(report, "stopped" if isinstance(error, asyncio.CancelledError) else "failed")
+                raise
+            await self._end_runs(report)
+        report.requests = self._session.request_counts() - before
         report.stopped = self._stopping()
         return report
 
@@ -128,7 +87,7 @@ class Runner:
         report = RunReport()
         self._committed = committed or self._committed
         await self._read_all(report, names, "manual")
-        for destination in dict.fromkeys(self._mapping(name).destination_name for name in names):
+        for destination in self._destinations(names):
             delivery = self._delivery(destination, names)
             part = DeliveryReport(destination, delivery.counts)
             report.deliveries.append(part)
@@ -147,22 +106,18 @@ class Runner:
         """Read one mapping after the other; they share quotas, so reading at once would gain nothing."""
         for name in names:
             mapping = self._mapping(name)
-            with self._store.locks.hold(f"mapping {name}"):
-                run = await self._store.write(runs.start_run, name, kind, self._store.clock.now())
-                part = MappingReport(name, run=run)
-                report.mappings.append(part)
-                with structlog.contextvars.bound_contextvars(mapping=name, run=run):
-                    try:
-                        await self._read(mapping, part)
-                    except SyncError as error:
-                        part.failures[""] = error
-                    except asyncio.CancelledError:
-                        await self._close(part, "stopped", None)
-                        raise
-                    if part.failures:
-                        errors = part.failures.values()
-                        part.state = "deferred" if all(isinstance(e, RateLimited) for e in errors) else "failed"
-                        log.warning("reading stopped", reason="; ".join(sorted({e.code for e in errors})))
+            run = await self._store.write(runs.start_run, name, kind, self._store.clock.now())
+            part = MappingReport(name, run=run)
+            report.mappings.append(part)
+            with structlog.contextvars.bound_contextvars(mapping=name, run=run):
+                try:
+                    await self._read(mapping, part)
+                except SyncError as error:
+                    part.failures[""] = error
+                if part.failures:
+                    errors = part.failures.values()
+                    part.state = "deferred" if all(isinstance(e, RateLimited) for e in errors) else "failed"
+                    log.warning("reading stopped", reason="; ".join(sorted({e.code for e in errors})))
 
     async def _read(self, mapping: BoundMapping, part: MappingReport) -> None:
         now = self._store.clock.now()
@@ -282,7 +237,7 @@ class Runner:
             self._watch(Progress(destination, "delivering", part.counts, self._session.quota()))
 
         try:
-            async with self._store.locks.wait_for(f"destination {destination}", LOCK_PATIENCE):
+            async with self._store.locks.wait_for(f"destination {destination}", LOCK_PATIENCE, self._stopping):
                 await delivery.run(watch)
         except SyncError as error:
             part.failure = error
@@ -293,10 +248,9 @@ class Runner:
         return part
 
     async def _end_runs(self, report: RunReport) -> None:
-        """Close the run rows. A destination's counts stand with the last mapping that delivers to it."""
-        carrier = {self._mapping(part.mapping).destination_name: part for part in report.mappings}
+        """Close the run rows; a destination's counts stand with its carrier."""
         for delivery in report.deliveries:
-            part = carrier[delivery.destination]
+            part = self._carrier(report, delivery.destination)
             part.counts.update({f"targets_{name}": number for name, number in delivery.counts.items()})
             if delivery.failure is not None and part.state == "done":
                 part.state = "deferred" if isinstance(delivery.failure, RateLimited) else "failed"
@@ -305,14 +259,28 @@ class Runner:
             errors += [
                 delivery.failure
                 for delivery in report.deliveries
-                if delivery.failure is not None and carrier[delivery.destination] is part
+                if delivery.failure is not None and self._carrier(report, delivery.destination) is part
             ]
             state = "stopped" if part.state == "done" and self._stopping() else part.state
             await self._close(part, state, "; ".join(str(error) for error in errors) or None)
 
+    async def _abandon(self, report: RunReport, state: str) -> None:
+        """Something unforeseen, or a cancellation: the runs end here, what was committed stays."""
+        for part in report.mappings:
+            await asyncio.shield(self._close(part, state, None))
+
     async def _close(self, part: MappingReport, state: str, message: str | None) -> None:
         part.state = state
         await self._store.write(runs.end_run, part.run, state, part.counts, message, self._store.clock.now())
+
+    def _carrier(self, report: RunReport, destination: str) -> MappingReport:
+        """The run that a destination's delivery is counted with: that of the last mapping which delivers there."""
+        return next(
+            part for part in reversed(report.mappings) if self._mapping(part.mapping).destination_name == destination
+        )
+
+    def _destinations(self, names: Sequence[str]) -> list[str]:
+        return list(dict.fromkeys(self._mapping(name).destination_name for name in names))
 
     def _mapping(self, name: str) -> BoundMapping:
         return self._session.workspace.mappings[name]

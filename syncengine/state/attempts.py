@@ -58,9 +58,8 @@ def drop_suppressed(connection: Connection, destination: str, attempt: int) -> t
     """Before an attempt is sent again: close the parts that may not go any more. Returns those left, and the barred."""
     parts = _open_parts(connection, attempt)
     barred = suppressed(connection, destination, [key for key, part in parts.items() if part.adds])
-    gone = {key: reason for key, reason in barred.items() if key in parts and parts[key].adds}
-    _close(connection, attempt, gone, "lost")  # the first sending may have taken effect
-    return frozenset(parts.keys() - gone.keys()), gone
+    _give_up(connection, destination, attempt, {key: parts[key] for key in barred})  # it may have taken effect before
+    return frozenset(parts.keys() - barred.keys()), barred
 
 
 def give_receipt(connection: Connection, attempt: int, receipt: str) -> None:
@@ -101,12 +100,7 @@ def settle(connection: Connection, destination: str, attempt: int, settled: Sett
 def lose(connection: Connection, destination: str, attempt: int) -> None:
     """Give up on hearing of an attempt: what it set is no longer known, and will be asked for again."""
     parts = _open_parts(connection, attempt)
-    delivered = delivered_of(connection, destination, parts)
-    for key, part in parts.items():
-        for name in part.fields:
-            delivered[key].fields.pop(name, None)
-    keep_delivered(connection, destination, delivered)
-    _close(connection, attempt, parts, "lost")
+    _give_up(connection, destination, attempt, parts)
     execute_many(
         connection,
         "UPDATE target SET due_at=NULL WHERE destination=? AND key=?",
@@ -125,6 +119,16 @@ def unsettled(connection: Connection, destination: str) -> list[OpenAttempt]:
         before = found[id_].keys if id_ in found else frozenset[str]()
         found[id_] = OpenAttempt(id_, receipt, dt.datetime.fromisoformat(sent_at), before | {key})
     return list(found.values())
+
+
+def _give_up(connection: Connection, destination: str, attempt: int, parts: Mapping[str, Part]) -> None:
+    """The old value of a field that was sent may stand there or the new one, so neither is known."""
+    delivered = delivered_of(connection, destination, parts)
+    for key, part in parts.items():
+        for name in part.fields:
+            delivered[key].fields.pop(name, None)
+    keep_delivered(connection, destination, delivered)
+    _close(connection, attempt, parts, "lost")
 
 
 def _open_parts(connection: Connection, attempt: int) -> dict[str, Part]:

@@ -18,6 +18,8 @@ from syncengine.errors import StateError
 
 HEAD = "0001"
 """The newest revision in `migrations/versions`, as a test makes sure; so a start needs no Alembic."""
+VERSION_TABLE = "alembic_version"
+"""Where Alembic keeps the schema's revision."""
 BUSY_SECONDS = 30
 """How long a writer waits for another; no transaction of ours takes more than a second."""
 OWNER_ONLY = 0o600
@@ -28,7 +30,7 @@ KNOWN_TROUBLE = {
     "disk is full": ("the disk is full", "Free some space; nothing of the unfinished step was kept, run again."),
     "unable to open": ("can't be opened", "Check that the folder exists and may be written to (engine.database)."),
     "not a database": ("is not a state file", "Point engine.database at another file, or restore a backup."),
-    "malformed": ("is damaged", "Stop the daemon and restore the newest backup beside it."),
+    "malformed": ("is damaged", "Stop the daemon and put your newest backup in its place."),
     "locked": ("is in use by another program", "See what holds it, then run again."),
     "disk I/O": ("can't be read or written", "Check the disk, then run again; nothing half done was kept."),
 }
@@ -44,13 +46,17 @@ class Database:
 
     @classmethod
     def open(cls, url: str) -> "Database":
-        """Open or create. Raises StateError: newer than the program, read-only, damaged, no such folder."""
+        """Open or create. Raises StateError: newer than the program, not ours, read-only, damaged, no such folder."""
         path = sqlite_path(url)
         with explained(path):
             if path is not None:
-                _create_private(path)
+                create_private(path)
             database = cls(_engine(url), path)
-            database._migrate()
+            try:
+                database._migrate()
+            except BaseException:
+                database.close()
+                raise
         return database
 
     def snapshot(self) -> "Database":
@@ -68,21 +74,18 @@ class Database:
         """A transaction that sees one moment and writes nothing."""
         with explained(self.path), self._engine.connect() as connection:
             connection.exec_driver_sql("BEGIN")
-            try:
-                yield connection
-            finally:
-                connection.exec_driver_sql("ROLLBACK")
+            yield connection
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
-        """One unit of work: all of it is committed, or none."""
+        """One unit of work: all of it is committed, or none.
+
+        What is not committed is undone when the connection is given back, by a rollback that the driver leaves out
+        where SQLite has undone the transaction itself (a full disk): a second one would fail and hide the reason.
+        """
         with explained(self.path), self._engine.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-            try:
-                yield connection
-            except BaseException:
-                connection.exec_driver_sql("ROLLBACK")
-                raise
+            yield connection
             connection.exec_driver_sql("COMMIT")
 
     def close(self) -> None:
@@ -95,7 +98,7 @@ class Database:
             return
         from syncengine.state.migrations import upgrade  # Alembic costs a third of a second; only a new file needs it
 
-        upgrade(self._engine, self.path, version)
+        upgrade(self._engine, self.path)
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -127,7 +130,7 @@ def _explain(error: DBAPIError | sqlite3.Error, path: Path | None) -> StateError
     return StateError(f"{path or 'the state'}: {reason.splitlines()[0]}", hint="Run with --debug to see where.")
 
 
-def _create_private(path: Path) -> None:
+def create_private(path: Path) -> None:
     """Make the file ours alone before anything stands in it (umask is not trusted)."""
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, OWNER_ONLY))
@@ -136,6 +139,7 @@ def _create_private(path: Path) -> None:
 
 
 def _engine(url: str) -> Engine:
+    path = sqlite_path(url)
     engine = create_engine(
         url,
         poolclass=StaticPool,
@@ -145,15 +149,24 @@ def _engine(url: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def set_up(connection: sqlite3.Connection, _: Any) -> None:
+        _refuse_foreign(connection, path)
         for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 
     return engine
 
 
+def _refuse_foreign(connection: sqlite3.Connection, path: Path | None) -> None:
+    """Raise StateError for somebody else's database, before anything in it is changed (even its journal mode)."""
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")}
+    if tables and VERSION_TABLE not in tables:
+        what, hint = KNOWN_TROUBLE["not a database"]
+        raise StateError(f"{path}: {what}: it holds tables of another program.", hint=hint, code="not_a_state_file")
+
+
 def _version(connection: Connection) -> str | None:
     """The schema's revision; None for an empty file."""
-    tables = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE name='alembic_version'").fetchall()
+    tables = connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name=?", (VERSION_TABLE,)).fetchall()
     if not tables:
         return None
     row = connection.exec_driver_sql("SELECT version_num FROM alembic_version").fetchone()

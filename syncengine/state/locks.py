@@ -8,12 +8,16 @@ import contextlib
 import datetime as dt
 import fcntl
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 from syncengine.contracts import Clock
 from syncengine.errors import Busy
+from syncengine.state.private import explained_place, make_folder
 
+OWNER_ONLY = 0o600
+HOLDER_BYTES = 200
+"""More than the text that names a holder has."""
 WAIT_STEP = 0.2
 """Seconds between two tries to get a lock that is waited for."""
 
@@ -31,26 +35,22 @@ class Locks:
         if self._folder is None:
             yield
             return
-        self._folder.mkdir(mode=0o700, exist_ok=True)
+        make_folder(self._folder)
         path = self._folder / name.replace(" ", "-").replace("/", "_")
-        handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+        with explained_place(path):
+            handle = os.open(path, os.O_CREAT | os.O_RDWR, OWNER_ONLY)
         try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise Busy(
-                    f"{name} is being worked on by {path.read_text() or 'another process'}.",
-                    hint="Wait for it to end, or stop that process; nothing was done here.",
-                ) from None
-            os.truncate(handle, 0)
-            os.pwrite(handle, self._holder().encode(), 0)
+            with explained_place(path):
+                self._take(handle, name)
             yield
         finally:
             os.close(handle)
 
     @contextlib.asynccontextmanager
-    async def wait_for(self, name: str, patience: float) -> AsyncIterator[None]:
-        """Hold the lock, waiting up to `patience` seconds for it. Raises Busy after that."""
+    async def wait_for(
+        self, name: str, patience: float, stopping: Callable[[], bool] = lambda: False
+    ) -> AsyncIterator[None]:
+        """Hold the lock, waiting up to `patience` seconds for it. Raises Busy after that, or when asked to stop."""
         until = self._clock.monotonic() + patience
         with contextlib.ExitStack() as stack:
             while True:
@@ -58,10 +58,21 @@ class Locks:
                     stack.enter_context(self.hold(name))
                     break
                 except Busy:
-                    if self._clock.monotonic() >= until:
+                    if stopping() or self._clock.monotonic() >= until:
                         raise
                 await self._clock.sleep(WAIT_STEP)
             yield
+
+    def _take(self, handle: int, name: str) -> None:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Busy(
+                f"{name} is being worked on by {os.pread(handle, HOLDER_BYTES, 0).decode() or 'another process'}.",
+                hint="Wait for it to end, or stop that process; nothing was done here.",
+            ) from None
+        os.truncate(handle, 0)
+        os.pwrite(handle, self._holder().encode(), 0)
 
     def _holder(self) -> str:
         since = self._clock.now().astimezone(dt.UTC)

@@ -161,11 +161,16 @@ def explain(connection: Connection, asked: str) -> Explanation:
 
 
 def _records(connection: Connection, key: str) -> list[RecordNote]:
-    """Records by id, by address, by the key of the lookup that answered; waiting ones also by any value of theirs."""
+    """Records by id, by address, by the key of the lookup that answered; waiting ones also by any value of theirs.
+
+    Those in effect also by a whole word of the consent's proof, in which a mapping names the order.
+    """
     rows = connection.exec_driver_sql(
         "SELECT mapping, id, partition, moment, state, key, person, first_at, code, note, body FROM record"
         " WHERE id=?1 OR key IN (?1, lower(?1)) OR substr(person, instr(person, ':') + 1)=?1"
-        " OR (state IN ('waiting','rejected') AND instr(body, ?2)) ORDER BY moment",
+        " OR (state IN ('waiting','rejected') AND instr(body, ?2))"
+        " OR (state='live' AND instr(' ' || replace(json_extract(body, '$.consent.proof'), ',', ' ') || ' ',"
+        " ' ' || ?1 || ' ')) ORDER BY moment",
         (key, f'"{key}"'),
     )
     return [

@@ -5,7 +5,6 @@ functions of a connection, so that several of them can share a transaction.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +16,7 @@ from sqlalchemy import Connection
 from syncengine.contracts import Clock
 from syncengine.state.database import Database
 from syncengine.state.locks import Locks
+from syncengine.state.private import make_folder
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -100,10 +100,9 @@ class StoredMemory:
 
     @property
     def folder(self) -> Path:
-        """Made on first use, readable by its owner only."""
-        with contextlib.suppress(FileExistsError):
-            self._folder.parent.mkdir(mode=0o700, exist_ok=True)
-            self._folder.mkdir(mode=0o700)
+        """Made on first use, readable by its owner only. Raises StateError where that is not allowed."""
+        make_folder(self._folder.parent)
+        make_folder(self._folder)
         return self._folder
 
     async def get(self, key: str) -> str | None:

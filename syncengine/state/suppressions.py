@@ -14,12 +14,17 @@ from syncengine.state.models import iso
 
 
 def start_lists(connection: Connection, destination: str) -> None:
-    """Make room for a fresh reading of the provider's lists; it lives in memory and never stands in the file."""
+    """Make room for a fresh reading of the provider's lists."""
+    _make_room(connection)
+    connection.exec_driver_sql("DELETE FROM listed WHERE destination=?", (destination,))
+
+
+def _make_room(connection: Connection) -> None:
+    """Where the lists are while they are fresh: in memory, never in the file."""
     connection.exec_driver_sql(
         "CREATE TEMP TABLE IF NOT EXISTS listed(destination TEXT, key TEXT, reason TEXT, PRIMARY KEY(destination, key))"
         " WITHOUT ROWID"
     )
-    connection.exec_driver_sql("DELETE FROM listed WHERE destination=?", (destination,))
 
 
 def add_listed(connection: Connection, destination: str, rows: Sequence[Suppression]) -> None:
@@ -50,14 +55,15 @@ def suppressed(connection: Connection, destination: str, keys: Collection[str]) 
     found = {
         key: "earlier_address"
         for (key,) in connection.exec_driver_sql(
-            "SELECT DISTINCT r.key FROM record r JOIN former f ON f.person=r.person AND f.destination=r.destination"
-            " JOIN suppression s ON s.destination=f.destination AND s.key=f.key"
-            " WHERE r.destination=? AND f.key<>r.key AND r.key IN (SELECT value FROM json_each(?))"
-            " UNION SELECT DISTINCT r.key FROM record r"
-            " JOIN record e ON e.person=r.person AND e.destination=r.destination"
-            " JOIN suppression s ON s.destination=e.destination AND s.key=e.key"
-            " WHERE r.destination=? AND r.person IS NOT NULL AND e.key<>r.key"
-            " AND r.key IN (SELECT value FROM json_each(?))",
+            # CROSS JOIN keeps SQLite to this order: from the few keys asked for outwards, never over all records.
+            "SELECT r.key FROM record r CROSS JOIN former f CROSS JOIN suppression s"
+            " WHERE r.destination=? AND r.key IN (SELECT value FROM json_each(?))"
+            " AND f.person=r.person AND f.destination=r.destination AND f.key<>r.key"
+            " AND s.destination=f.destination AND s.key=f.key"
+            " UNION ALL SELECT r.key FROM record r CROSS JOIN record e CROSS JOIN suppression s"
+            " WHERE r.destination=? AND r.key IN (SELECT value FROM json_each(?))"
+            " AND e.person=r.person AND e.destination=r.destination AND e.key<>r.key"
+            " AND s.destination=e.destination AND s.key=e.key",
             (destination, wanted, destination, wanted),
         )
     }
@@ -73,6 +79,7 @@ def suppressed(connection: Connection, destination: str, keys: Collection[str]) 
 
 def to_confirm(connection: Connection, destination: str, limit: int) -> list[str]:
     """Targets that a list kept from us and that are on no list now: whether they are subscribed again must be asked."""
+    _make_room(connection)  # a destination may have no lists at all
     return [
         row[0]
         for row in connection.exec_driver_sql(

@@ -194,7 +194,7 @@ def conclude(connection: Connection, destination: str, endings: Iterable[Ending]
             delivered.append((revision, destination, outcome.key))
         if state == "rejected":
             message = outcome.message or outcome.code
-            rejects.append((destination, outcome.key, outcome.code, outcome.field, message, iso(now)))
+            rejects.append((outcome.code, outcome.field, message, iso(now), destination, outcome.key, revision))
         tried = tries + 1 if due else 0
         moves.append((state, due, tried, outcome.code or None, iso(now), destination, outcome.key, revision))
     execute_many(connection, "UPDATE target SET delivered_rev=? WHERE destination=? AND key=?", delivered)
@@ -207,10 +207,13 @@ def conclude(connection: Connection, destination: str, endings: Iterable[Ending]
     execute_many(
         connection,
         "DELETE FROM reject WHERE destination=? AND key=? AND record IS NULL",
-        [row[:2] for row in rejects],
+        [row[4:6] for row in rejects],
     )
     execute_many(
-        connection, "INSERT INTO reject(destination, key, code, field, message, at) VALUES(?,?,?,?,?,?)", rejects
+        connection,
+        "INSERT INTO reject(destination, key, code, field, message, at) SELECT destination, key, ?, ?, ?, ?"
+        " FROM target WHERE destination=? AND key=? AND desired_rev=?",
+        rejects,
     )
 
 

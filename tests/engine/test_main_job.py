@@ -6,7 +6,7 @@ import pytest
 
 from mappings.fold import Consent
 from syncengine.errors import Transient
-from syncengine.state import rejects, reports
+from syncengine.state import backfills, records, rejects, reports
 from tests.engine.world import TORONTO, Contact, Killed, World
 
 
@@ -458,3 +458,35 @@ async def test_two_mappings_that_want_one_group_share_it(world: World) -> None:
     world.buy("1", "C1", State="REVERSED")
     await world.sync()
     assert world.groups("jo@example.com") == {"Customers", "Partner: Other"}
+
+
+async def test_a_record_from_before_the_start_that_a_resync_brought_in_is_followed(world: World) -> None:
+    world.add_mapping("sales", start="2026-07-10")
+    world.crm.person("C1", "jo@example.com")
+    world.buy("1", "C1", days_ago=30)
+    await world.sync()
+    assert world.mail.contacts == {}
+    since = world.clock.now() - dt.timedelta(days=40)
+    world.store.write_now(backfills.ask_backfill, "sales", since, world.clock.now(), False, world.clock.now())
+    await world.sync()
+    assert world.groups("jo@example.com") == {"Customers", "Partner: Acme"}
+    checkpoint = world.store.read_now(records.checkpoints, "sales")
+    world.buy("1", "C1", days_ago=30, State="REVERSED")
+    await world.sync()
+    assert world.groups("jo@example.com") == set()
+    world.buy("1", "C1", days_ago=30, State="APPROVED")
+    await world.sync()
+    assert world.groups("jo@example.com") == {"Customers", "Partner: Acme"}
+    assert checkpoint == {"one": "1"}
+
+
+async def test_resync_with_force_plans_again_what_has_not_changed(world: World) -> None:
+    world.crm.person("C1", "jo@example.com", name="Old")
+    world.buy("1", "C1")
+    await world.sync()
+    world.crm.rows["C1"][0]["name"] = "New"
+    now = world.clock.now()
+    for force, name in ((False, "Old"), (True, "New")):
+        world.store.write_now(backfills.ask_backfill, "sales", now - dt.timedelta(days=5), now, force, now)
+        await world.sync()
+        assert world.mail.contacts["jo@example.com"].fields["name"] == name

@@ -33,7 +33,8 @@ from syncengine.contracts import (
     Suppression,
 )
 from syncengine.engine.deliver import Prepared
-from syncengine.engine.run import Runner, RunReport
+from syncengine.engine.report import RunReport
+from syncengine.engine.run import Runner
 from syncengine.errors import Rejected
 from syncengine.session import Session
 from syncengine.state.store import Store

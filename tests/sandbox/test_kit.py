@@ -174,7 +174,7 @@ def test_requests_are_read_and_forgotten_from_another_process(client: httpx.Clie
 
 def test_a_switch_is_validated_when_it_is_assigned(counter: Counter, client: httpx.Client) -> None:
     with pytest.raises(ValidationError):
-        counter.switches.step = 3  # type: ignore[assignment]
+        counter.switches.step = 3  # type: ignore[assignment]  # wrong on purpose
     assert client.post("/_sandbox/switches", json={"step": 2}).json() == {"step": 2, "word": "count"}
     assert client.post("/count").json()["count"] == 2
 

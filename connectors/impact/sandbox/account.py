@@ -198,7 +198,7 @@ class ImpactSandbox(Sandbox):
             answer = wire.list_xml(around, resource, [self._row(row) for row in shown])
         else:
             answer = wire.list_json(around, resource, [self._encoded(row) for row in shown], self.switches)
-        if links.next:
+        if links.next and found:
             self._paging.drift(found[0], shown)
         return answer
 

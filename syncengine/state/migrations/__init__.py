@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from alembic.config import Config
@@ -11,6 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
 from syncengine.errors import StateError
+from syncengine.state.database import create_private
 
 
 def script() -> ScriptDirectory:
@@ -21,37 +23,37 @@ def script() -> ScriptDirectory:
     return ScriptDirectory.from_config(config)
 
 
-def upgrade(engine: Engine, path: Path | None, version: str | None) -> None:
+def upgrade(engine: Engine, path: Path | None) -> None:
     """Run the missing revisions in one transaction. Raises StateError for a file that a newer program has written."""
     revisions = script()
-    known = {revision.revision for revision in revisions.walk_revisions()}
-    if version is not None and version not in known:
+    with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # before looking: another process may be at it
+        context = MigrationContext.configure(
+            connection, opts={"fn": lambda rev, _: revisions._upgrade_revs("head", rev), "transactional_ddl": False}
+        )
+        version = context.get_current_revision()
+        if version is not None:
+            _refuse_newer(revisions, path, version)
+            if path is not None and version != revisions.get_current_head():
+                _back_up(path, version)
+        with Operations.context(context):
+            context.run_migrations()
+        connection.exec_driver_sql("COMMIT")  # without it, giving the connection back undoes everything
+
+
+def _refuse_newer(revisions: ScriptDirectory, path: Path | None, version: str) -> None:
+    if version not in {revision.revision for revision in revisions.walk_revisions()}:
         raise StateError(
             f"{path}: was written by a newer syncengine (schema {version}).",
             hint="Install the newer version again, or restore the backup that it made beside the file.",
             code="newer",
         )
-    if version is not None and path is not None:
-        _back_up(path, version)
-    with engine.connect() as connection:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        try:
-            context = MigrationContext.configure(
-                connection, opts={"fn": lambda rev, _: revisions._upgrade_revs("head", rev), "transactional_ddl": False}
-            )
-            with Operations.context(context):
-                context.run_migrations()
-        except BaseException:
-            connection.exec_driver_sql("ROLLBACK")
-            raise
-        connection.exec_driver_sql("COMMIT")
 
 
 def _back_up(path: Path, version: str) -> None:
-    """A consistent copy beside the file, with its mode."""
+    """A consistent copy beside the file, with its mode; nobody else can read it meanwhile."""
     copy = path.with_name(f"{path.name}.backup-{version}")
-    with sqlite3.connect(path) as source, sqlite3.connect(copy) as target:
+    create_private(copy)
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
-    source.close()
-    target.close()
     shutil.copymode(path, copy)

@@ -120,7 +120,7 @@ def test_empty_parameters_are_accepted(api: httpx.Client) -> None:
     ],
 )
 def test_form_of_error_bodies(api: httpx.Client, sandbox: CyberimpactSandbox, form: str, body: object) -> None:
-    sandbox.switches.error_body = form  # type: ignore[assignment]
+    sandbox.switches.error_body = form  # type: ignore[assignment]  # a parameter of this test
     assert api.get("/members/1").json() == body
 
 
@@ -161,7 +161,7 @@ def test_throttling_without_retry_after(
     api: httpx.Client, sandbox: CyberimpactSandbox, answer: str, status: int
 ) -> None:
     sandbox.switches.throttle_per_minute = 1
-    sandbox.switches.throttle_answer = answer  # type: ignore[assignment]
+    sandbox.switches.throttle_answer = answer  # type: ignore[assignment]  # a parameter of this test
     add(api, 1)
     refused = add(api, 2)
     assert (refused.status_code, "Retry-After" in refused.headers) == (status, False)
@@ -210,7 +210,7 @@ def test_moments_are_eastern_and_carry_an_offset_on_request(
     api: httpx.Client, sandbox: CyberimpactSandbox, form: str, offset: str, expected: str
 ) -> None:
     sandbox.now = lambda: dt.datetime(2026, 1, 6, 3, 30, 0, 250_999, tzinfo=dt.UTC)
-    sandbox.switches.iso_offset = offset  # type: ignore[assignment]
+    sandbox.switches.iso_offset = offset  # type: ignore[assignment]  # a parameter of this test
     sandbox.admin.add("lea@example.test")
     row = api.get("/members/lea@example.test", params={"dateReturnFormat": form}).json()
     assert (row["joinedOn"], row["updatedOn"]) == (expected, None)

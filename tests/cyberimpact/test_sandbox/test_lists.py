@@ -152,7 +152,7 @@ def test_filters_take_whole_eastern_days_with_both_ends(
         ("last", TORONTO_MIDNIGHT + day - second),
         ("next", TORONTO_MIDNIGHT + day),
     ):
-        sandbox.now = lambda moment=moment: moment  # type: ignore[misc]
+        sandbox.now = lambda moment=moment: moment  # type: ignore[misc]  # bound at once
         sandbox.admin.add(f"{name}@example.test")
     assert emails(api.get(f"/members?status=all&sort=email_asc&{query}")) == expected
 

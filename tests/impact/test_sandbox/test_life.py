@@ -221,7 +221,7 @@ def test_a_step_happens_at_the_clock(book: Book, sandbox: ImpactSandbox) -> None
 @pytest.mark.parametrize("name", ["nonsense", "seq", "encoded"])
 def test_a_field_that_an_action_has_not_is_refused(book: Book, name: str) -> None:
     with pytest.raises(ValueError, match=name):
-        getattr(book, "create")("1000", **{name: "1"})  # noqa: B009
+        getattr(book, "create")("1000", **{name: "1"})  # noqa: B009 - mypy would see the wrong name
     assert book.actions == {}
 
 

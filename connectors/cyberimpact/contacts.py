@@ -1,0 +1,126 @@
+"""The destination `contacts`: what a mapping may write to Cyberimpact, and how it gets there."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from connectors.cyberimpact.batch import BatchRoad
+from connectors.cyberimpact.census import Census
+from connectors.cyberimpact.client import CyberimpactClient
+from connectors.cyberimpact.delivery import Delivery, Report, start_journeys
+from connectors.cyberimpact.fields import CUSTOM, Calendar, ContactFields, make_draft
+from connectors.cyberimpact.groups import Groups
+from connectors.cyberimpact.polling import Batches
+from connectors.cyberimpact.settings import CyberimpactSettings
+from connectors.cyberimpact.singles import Singles
+from connectors.cyberimpact.wire import CustomIds, read_result, resolve_custom
+from connectors.cyberimpact.writer import Writer
+from syncengine.contracts import (
+    Attempts,
+    Change,
+    Context,
+    Draft,
+    Outcome,
+    Settled,
+    Standing,
+    Suppression,
+    group_identity,
+)
+
+
+class Contacts:
+    """Contacts with their fields, groups and consent. Resumable, and knows suppressions and standings."""
+
+    Fields: type[BaseModel] = ContactFields
+    key_field: str = "email"
+    repeatable: bool = True
+    """Adding is an upsert, leaving a group twice is leaving it once (cyberimpact.md section 5)."""
+
+    def __init__(self, client: CyberimpactClient, settings: CyberimpactSettings, context: Context) -> None:
+        self._client = client
+        self._settings = settings
+        self._clock = context.clock
+        self._zone = context.timezone
+        self._groups = Groups(client, context.clock)
+        self._census = Census(client, self._groups)
+        self._batches = Batches(client, context.clock, settings)
+        self._express: frozenset[str] = frozenset()
+        """Whose consent was express when it was read last: a batch has nothing better to state."""
+
+    def draft(self, fields: Mapping[str, Any]) -> Draft:
+        """Validate and normalise. Raises Rejected with the field and the reason."""
+        return make_draft(fields, Calendar(self._zone, self._clock.now().astimezone(self._zone).date()))
+
+    async def suppressions(self) -> AsyncIterator[Suppression]:
+        """Both lists, complete before the first is handed over. Unsubscribed wins over bounced."""
+        for key, reason in (await self._census.suppressed()).items():
+            yield Suppression(key, reason)
+
+    async def standing(self, keys: Collection[str], groups: frozenset[str]) -> Mapping[str, Standing]:
+        """How these addresses stand, by whichever way costs less. A consent that is express is not read."""
+        standings = await self._census.standing(keys, groups)
+        self._express = frozenset(key for key, standing in standings.items() if standing.express)
+        return standings
+
+    async def settle(self, receipt: str, keys: Collection[str]) -> Settled:
+        """What became of a batch of an earlier run.
+
+        A contact that isn't there after a completed batch was not added. Others that its result names neither by
+        address nor by number are still in doubt.
+        """
+        batch = await self._batches.result(receipt)
+        if batch is None:
+            return Settled()
+        result = read_result(batch.get("result"))
+        confirmed = {key for key in keys if result.succeeded(key)}
+        refuted = {key for key in keys if result.failed(key)}
+        rest = set(keys) - confirmed - refuted
+        if rest:
+            sights = await self._census.look(rest, await self._census.suppressed())
+            confirmed |= {key for key, sight in sights.items() if result.succeeded(sight.number)}
+            refuted |= {key for key, sight in sights.items() if sight.state == "absent" or result.failed(sight.number)}
+        return Settled(frozenset(confirmed), frozenset(refuted))
+
+    async def apply(self, changes: Sequence[Change], attempts: Attempts) -> AsyncIterator[Outcome]:
+        """Send the changes by batches; one outcome for each that was allowed, as soon as its last request has ended.
+
+        Raises ConfigError before anything is sent where a custom field doesn't exist; AuthError, RateLimited, Transient
+        and ProviderError when nothing more can be sent now, once the batches under way have ended.
+        """
+        outcomes: asyncio.Queue[Outcome | None] = asyncio.Queue()
+        delivery = asyncio.create_task(self._deliver(changes, attempts, outcomes.put_nowait))
+        delivery.add_done_callback(lambda _: outcomes.put_nowait(None))
+        try:
+            while (outcome := await outcomes.get()) is not None:
+                yield outcome
+            await delivery
+        finally:
+            if not delivery.done():
+                delivery.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await delivery
+
+    async def _deliver(self, changes: Sequence[Change], attempts: Attempts, report: Report) -> None:
+        custom = await self._resolve_custom(changes)
+        titles = {group_identity(title): title for change in changes if change.consent for title in change.join}
+        journeys = start_journeys(changes, await self._groups.ensure(sorted(titles.values())))
+        writer = Writer(self._client, attempts, self._clock)
+        singles = Singles(self._client, writer, custom)
+        road = BatchRoad(
+            client=self._client,
+            attempts=attempts,
+            writer=writer,
+            census=self._census,
+            batches=self._batches,
+            singles=singles,
+            custom=custom,
+            size=self._settings.batch_size,
+        )
+        await Delivery(road, singles, report, self._settings.batches_in_flight, self._express).run(journeys)
+
+    async def _resolve_custom(self, changes: Sequence[Change]) -> CustomIds:
+        names = {name for change in changes for name in change.fields if name.startswith(CUSTOM)}
+        return resolve_custom(names, await self._client.custom_fields()) if names else CustomIds({})

@@ -1,0 +1,139 @@
+"""The impact.com Brand API, typed: one way to ask for a list, and it never ends early without saying so.
+
+Follows impact.md sections 1 (headers, scopes), 3 (paging) and 7 (errors). Error texts are never read: none is known.
+"""
+
+from collections import Counter
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any, NamedTuple
+
+import httpx
+import structlog
+
+from connectors.impact.decoding import Envelope, Shape, to_count
+from syncengine.errors import AuthError, ProviderError
+from syncengine.http import Answer, HttpClient, Params
+
+MOST_PAGES = 10
+"""A query over more pages is refused (impact.md section 3)."""
+PAGE_SIZE = 20_000
+"""Rows asked for: maximum and default of Actions and ActionUpdates (impact.md section 3)."""
+LONGEST_LIST = 1_000
+"""Pages after which a list without a documented limit is taken for endless."""
+SAME_PAGE = 2
+"""How often one page is asked for: a page that names itself as the next one may do so only once."""
+
+log = structlog.get_logger(__name__)
+
+
+class Unanswerable(ProviderError):
+    """This query gets no complete answer as it is asked; one about less may. `code` says why.
+
+    refused: a 4xx that no document explains · too_many: more than ten pages · drifted: rows moved while paging ·
+    loop: a page leads back to one already read · incomplete: fewer rows than stated.
+    """
+
+    default_code = "refused"
+
+
+class Rows(NamedTuple):
+    """One page of a list as decoded. `last`: the list is complete with it."""
+
+    rows: Sequence[Any]
+    last: bool
+
+
+class ImpactClient:
+    """Lists of one account. `root` is the account's part of every path, without slashes around it."""
+
+    def __init__(self, http: HttpClient, base_url: httpx.URL, root: str, label: str) -> None:
+        self.http = http
+        self._base = base_url
+        self._prefix = base_url.path.rstrip("/")
+        self._root = root
+        self._label = label
+
+    async def list(
+        self, resource: str, shape: Shape, params: Params, *, most_pages: int = LONGEST_LIST
+    ) -> AsyncGenerator[Rows, None]:
+        """Walk a list page by page; each request leaves when its page is asked for.
+
+        Raises Unanswerable, AuthError (401, 403) and what `HttpClient.send` raises.
+        """
+        answer = await self._get(resource, f"{self._root}/{resource}", params)
+        followed: Counter[str] = Counter()
+        total: int | None = None
+        count = 0
+        while True:
+            page = self._decode(resource, shape, answer)
+            total = self._check_total(resource, page, total, first=not followed, most_pages=most_pages)
+            count += len(page.rows or ())
+            following = self._next(resource, page)
+            if following is None and total is not None and count < total:
+                raise Unanswerable(f"{self._label}: {count} of {total} {resource} came.", code="incomplete")
+            yield Rows(page.rows or (), following is None)
+            if following is None:
+                return
+            followed[following] += 1
+            if followed[following] > SAME_PAGE:
+                raise Unanswerable(f"{self._label}: a page of {resource} leads back to itself.", code="loop")
+            if len(followed) > most_pages:
+                raise Unanswerable(f"{self._label}: {resource} go on after {most_pages} pages.", code="too_many")
+            answer = await self._get(resource, following, None)
+
+    async def _get(self, resource: str, path: str, params: Params | None) -> Answer:
+        answer = await self.http.send("GET", path, what=f"list of {resource}", params=params)
+        if answer.good:
+            return answer
+        status = answer.status
+        if status == httpx.codes.FORBIDDEN:
+            raise AuthError(
+                f"{self._label}: the token is not allowed to read {resource} (403).",
+                hint=f"In impact.com, give the API token the scope {resource}, method GET.",
+                code="forbidden",
+            )
+        if status in {httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED} or not httpx.codes.is_client_error(status):
+            raise ProviderError(
+                f"{self._label}: status {status} to the list of {resource}.",
+                hint="Check base_url and account_sid.",
+                code=f"status_{status}",
+            )
+        raise Unanswerable(f"{self._label}: the list of {resource} is refused (status {status}).")
+
+    def _decode(self, resource: str, shape: Shape, answer: Answer) -> Envelope:
+        page = shape.decode(answer.content)
+        if page.rows is None:
+            # A list without rows may lack its key (impact.md section 3), but so does an error that came with a 200.
+            if page.status or to_count(page.total):
+                raise Unanswerable(f"{self._label}: the answer has no {shape.key}.", code="incomplete")
+            log.info("a list without its key is taken as empty", resource=resource)
+        return page
+
+    def _check_total(
+        self, resource: str, page: Envelope, before: int | None, *, first: bool, most_pages: int
+    ) -> int | None:
+        """The stated number of rows, which stays the same from page to page unless rows came or went meanwhile."""
+        total = to_count(page.total)
+        if first and total is not None and total > most_pages * (to_count(page.size) or PAGE_SIZE):
+            raise Unanswerable(f"{self._label}: {total} {resource} are more than {most_pages} pages.", code="too_many")
+        if total is not None and before is not None and total != before:
+            raise Unanswerable(f"{self._label}: {resource} changed while they were read.", code="drifted")
+        return before if total is None else total
+
+    def _next(self, resource: str, page: Envelope) -> str | None:
+        """Where the next page is, as an absolute address of our host; None after the last one."""
+        number, pages = to_count(page.number), to_count(page.pages)
+        if not page.next or (number is not None and pages is not None and number >= pages):
+            return None
+        target = self._base.join(page.next)
+        if (target.scheme, target.host, target.port) != (self._base.scheme, self._base.host, self._base.port):
+            # The credentials would go with it.
+            raise ProviderError(
+                f"{self._label}: the next page of {resource} is said to be on another host; not followed.",
+                hint="Check base_url: it must be the address that the API itself uses.",
+                code="other_host",
+            )
+        # A server behind a path prefix may not know of it.
+        if not target.path.startswith(f"{self._prefix}/"):
+            target = target.copy_with(raw_path=self._prefix.encode() + target.raw_path)
+        return str(target)

@@ -1,0 +1,144 @@
+"""Says what a run did: both sums, what was sent, and everything that failed with its next step."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from syncengine.cli.command import DONE, FAILED, REJECTED
+from syncengine.cli.phrases import describe_moment, join_counts, number_of, records_sum, revisions_sum
+from syncengine.cli.screen import style_level
+
+if TYPE_CHECKING:
+    from syncengine.engine.report import DeliveryReport, MappingReport, RunReport
+    from syncengine.errors import SyncError
+
+__all__ = ["exit_code", "failure_lines", "report_data", "report_lines"]
+
+THIS_RUN = {
+    "delivered": "delivered",
+    "there": "already there",
+    "suppressed": "suppressed",
+    "rejected": "rejected",
+    "retry": "to be tried again",
+    "in_doubt": "in doubt",
+    "settled_later": "of earlier requests settled",
+    "lifted": "subscribed again",
+}
+STATUS = "status_"
+
+
+def exit_code(report: "RunReport") -> int:
+    """1 where something failed, 3 where everything went through but what was rejected."""
+    if report.failures:
+        return FAILED
+    return REJECTED if report.rejected else DONE
+
+
+def report_lines(report: "RunReport", zone: ZoneInfo) -> Iterator[str]:
+    """The whole report for people."""
+    for part in report.mappings:
+        yield f"{part.mapping}: {_state(part, stopped=report.stopped)}"
+        yield f"  records     {records_sum(part.counts)}"
+        yield from _notes(part)
+    for delivery in report.deliveries:
+        yield f"{delivery.destination}:"
+        yield f"  this run    {_this_run(delivery)}"
+        yield f"  all runs    {revisions_sum(delivery.revisions)}"
+    yield _requests(report.requests)
+    if report.stopped:
+        yield "Stopped as asked. The next sync goes on from here."
+    if report.rejected:
+        yield f"{number_of(report.rejected, 'reject')}: syncengine rejects list shows why."
+    yield from failure_lines(report, zone)
+
+
+def failure_lines(report: "RunReport", zone: ZoneInfo) -> Iterator[str]:
+    """What stopped something: where, why, what to do."""
+    from syncengine.redaction import redact
+
+    for where, error in _failures(report):
+        yield f"{style_level('error', 'Error')}: {where}: {_message(error, zone)}"
+        if error.hint:
+            yield f"  → {redact(error.hint)}"
+
+
+def report_data(report: "RunReport") -> dict[str, Any]:
+    """The whole report for programs."""
+    return {
+        "mappings": [
+            {
+                "mapping": part.mapping,
+                "run": part.run,
+                "state": part.state,
+                "counts": dict(part.counts),
+                "failures": [
+                    {"partition": partition, **_failure_data(error)} for partition, error in part.failures.items()
+                ],
+            }
+            for part in report.mappings
+        ],
+        "destinations": [
+            {
+                "destination": delivery.destination,
+                "counts": dict(delivery.counts),
+                "revisions": dict(delivery.revisions),
+                "failure": _failure_data(delivery.failure) if delivery.failure else None,
+            }
+            for delivery in report.deliveries
+        ],
+        "requests": dict(report.requests),
+        "stopped": report.stopped,
+    }
+
+
+def _failure_data(error: "SyncError") -> dict[str, str]:
+    from syncengine.redaction import redact
+
+    return {"code": error.code, "message": redact(error.message), "hint": redact(error.hint)}
+
+
+def _failures(report: "RunReport") -> "Iterator[tuple[str, SyncError]]":
+    for part in report.mappings:
+        for partition, error in part.failures.items():
+            yield f"{part.mapping}, {partition}" if partition else part.mapping, error
+    for delivery in report.deliveries:
+        if delivery.failure is not None:
+            yield delivery.destination, delivery.failure
+
+
+def _message(error: "SyncError", zone: ZoneInfo) -> str:
+    from syncengine.errors import RateLimited
+    from syncengine.redaction import redact
+
+    if isinstance(error, RateLimited):
+        return f"{redact(error.message)} It can go on at {describe_moment(error.until, zone)}."
+    return redact(error.message)
+
+
+def _state(part: "MappingReport", *, stopped: bool) -> str:
+    if part.state == "done" and stopped:
+        return "stopped"
+    return "deferred: the quota is used up" if part.state == "deferred" else part.state
+
+
+def _notes(part: "MappingReport") -> Iterator[str]:
+    """What is worth knowing and in neither sum."""
+    if left_out := part.counts["list_items_left_out"]:
+        yield f"  left out    {number_of(left_out, 'list item')} in which a value is missing (no group without a name)"
+    if changed := part.counts["address_changed"]:
+        yield f"  kept        {number_of(changed, 'record')} at the address first delivered, though it has changed"
+
+
+def _this_run(delivery: "DeliveryReport") -> str:
+    counts = delivery.counts
+    done = join_counts(counts, THIS_RUN) or "nothing to deliver"
+    created = f" ({counts['created']:,} created)" if counts["created"] else ""
+    done = done.replace(" delivered", f" delivered{created}", 1)
+    return f"{done}, in {number_of(counts['attempts'], 'request')}" if counts["attempts"] else done
+
+
+def _requests(requests: Mapping[str, int]) -> str:
+    refused = {name.removeprefix(STATUS): n for name, n in sorted(requests.items()) if name.startswith(STATUS)}
+    told = ", ".join(f"status {status} {n:,} times" for status, n in refused.items())
+    retried = f", {requests.get('retried', 0):,} of them again" if requests.get("retried") else ""
+    return f"{number_of(requests.get('requests', 0), 'request')} sent{retried}{f' ({told})' if told else ''}."

@@ -1,0 +1,159 @@
+"""`status`: is it fresh, was anybody left out and why, and who must not be written to. Asks the state only."""
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from syncengine.cli.command import DONE, Session, command
+from syncengine.cli.phrases import (
+    describe_age,
+    describe_moment,
+    describe_reason,
+    join_counts,
+    number_of,
+    revisions_sum,
+)
+from syncengine.cli.screen import print_json, style_level
+
+if TYPE_CHECKING:
+    from syncengine.config import Settings
+    from syncengine.state.reports import DestinationStatus, MappingStatus
+
+__all__ = ["register"]
+
+RECORD_STATES = {
+    "live": "in effect",
+    "waiting": "waiting",
+    "rejected": "rejected",
+    "suppressed": "refused by the shop",
+    "retracted": "taken back",
+    "dropped": "dropped",
+}
+RUN_LEVELS = {"done": "ok", "failed": "error"}
+
+
+def register(app: typer.Typer) -> None:
+    command(app)(status)
+
+
+def status(session: Session) -> int:
+    """Show how fresh everything is and what is left out.
+
+    Without any network; what is at the providers now is not asked.
+    """
+    from syncengine.cli.workplace import NO_RUN_YET, open_existing
+    from syncengine.state.reports import destination_status, mapping_status
+
+    settings = session.load()
+    with open_existing(settings) as store:
+        if store is None:
+            print_json({"mappings": [], "destinations": []}) if session.json else typer.echo(NO_RUN_YET)
+            return DONE
+        now = store.clock.now()
+        mappings = [store.read_now(mapping_status, name) for name in settings.mappings]
+        destinations = [
+            store.read_now(destination_status, name)
+            for name in dict.fromkeys(mapping.spec.destination for mapping in settings.mappings.values())
+        ]
+    if session.json:
+        print_json(
+            {
+                "mappings": [_mapping_data(each, settings, now) for each in mappings],
+                "destinations": [each._asdict() for each in destinations],
+            }
+        )
+        return DONE
+    for mapping in mappings:
+        for line in _mapping_lines(mapping, settings, now):
+            typer.echo(line)
+    for destination in destinations:
+        for line in _destination_lines(destination):
+            typer.echo(line)
+    return DONE
+
+
+def _fresh(mapping: "MappingStatus") -> dt.datetime | None:
+    """When the partition that is farthest behind was last moved on; None where one never was, or none is known."""
+    moved = [partition.moved_at for partition in mapping.partitions]
+    return min((at for at in moved if at), default=None) if all(moved) else None
+
+
+def _next(mapping: "MappingStatus", now: dt.datetime, settings: "Settings") -> dt.datetime | None:
+    """When the daemon runs it next, as it reckons itself: at once where a turn has passed since the last good run."""
+    schedule = settings.mappings[mapping.mapping].schedule
+    if schedule is None:
+        return None
+    if mapping.last_good is None:
+        return now
+    return max(now, schedule.next_after(min(mapping.last_good, now), settings.engine.timezone))
+
+
+def _mapping_data(mapping: "MappingStatus", settings: "Settings", now: dt.datetime) -> dict[str, Any]:
+    return {
+        **mapping._asdict(),
+        "last_run": mapping.last_run._asdict() if mapping.last_run else None,
+        "partitions": [partition._asdict() for partition in mapping.partitions],
+        "fresh": _fresh(mapping),
+        "next": _next(mapping, now, settings),
+    }
+
+
+def _mapping_lines(mapping: "MappingStatus", settings: "Settings", now: dt.datetime) -> Iterator[str]:
+    from syncengine.redaction import redact
+
+    zone = settings.engine.timezone
+    yield typer.style(mapping.mapping, bold=True)
+    yield f"  last run    {_last_run(mapping, settings, now)}"
+    fresh = _fresh(mapping)
+    if fresh is not None:
+        partitions = number_of(len(mapping.partitions), "partition")
+        yield f"  fresh       {partitions}, the oldest read {describe_age(now - fresh)} ago"
+    for part in mapping.partitions:
+        if part.error:
+            since = f"since {describe_moment(part.moved_at, zone)}" if part.moved_at else "never read"
+            yield f"  {style_level('error', 'failing')}     {part.partition}, {since}: {redact(part.error)}"
+    yield f"  records     {join_counts(mapping.records, RECORD_STATES) or 'none'}"
+    if mapping.waiting_since:
+        yield f"  waiting     since {describe_moment(mapping.waiting_since, zone)} for the directory to know them"
+    if mapping.rejects:
+        yield f"  rejects     {mapping.rejects:,}: syncengine rejects list --mapping {mapping.mapping}"
+    if mapping.backfills:
+        yield f"  resync      {number_of(mapping.backfills, 'range')} to be read again"
+    yield f"  next run    {_next_run(mapping, settings, now)}"
+
+
+def _last_run(mapping: "MappingStatus", settings: "Settings", now: dt.datetime) -> str:
+    from syncengine.redaction import redact
+
+    last, zone = mapping.last_run, settings.engine.timezone
+    if last is None:
+        return "never"
+    state = style_level(RUN_LEVELS.get(last.state, "warning"), last.state)
+    told = f"{state}, {last.kind}, {describe_age(now - last.started_at)} ago ({describe_moment(last.started_at, zone)})"
+    if last.message:
+        told += f": {redact(last.message)}"
+    if last.state != "done":
+        told += f"; last good one {describe_moment(mapping.last_good, zone)}"
+    return told
+
+
+def _next_run(mapping: "MappingStatus", settings: "Settings", now: dt.datetime) -> str:
+    schedule = settings.mappings[mapping.mapping].schedule
+    if schedule is None:
+        return "when asked to: it has no schedule"
+    due = _next(mapping, now, settings) or now
+    when = describe_moment(due, settings.engine.timezone) if due > now else "due now"
+    return f"{when} ({schedule.text}), if syncengine run is running"
+
+
+def _destination_lines(destination: "DestinationStatus") -> Iterator[str]:
+    yield typer.style(destination.destination, bold=True)
+    yield f"  all runs    {revisions_sum(destination.revisions)}"
+    reasons = ", ".join(
+        f"{number:,} {describe_reason(code)}" for code, number in sorted(destination.suppressions.items())
+    )
+    yield f"  suppressed  {reasons or 'nobody'}"
+    if destination.rejects:
+        yield f"  rejects     {destination.rejects:,}: syncengine rejects list"

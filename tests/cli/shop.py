@@ -1,0 +1,75 @@
+"""A shop with its two accounts for the tests of commands: local providers in this process, commands in their own."""
+
+import csv
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from connectors.cyberimpact.sandbox import CyberimpactSandbox
+from connectors.impact.sandbox import ImpactSandbox
+from syncengine.cli.sandbox import start_sandboxes
+from syncengine.sandbox.people import COLUMNS
+from tests.cli.conftest import Ended, Program
+
+CAMPAIGN = "1000"
+YESTERDAY = dt.timedelta(days=1)
+SINCE = dt.timedelta(minutes=30)
+"""Inside what the next sync reads: behind the margin at its end, before the overlap at its beginning."""
+
+
+class Shop:
+    """Nobody has bought anything yet. `config` uses the recipe new-customers; its commands find it by themselves."""
+
+    def __init__(self, run: Program, config: Path, impact: ImpactSandbox, cyberimpact: CyberimpactSandbox) -> None:
+        self.run = run
+        self.config = config
+        self.impact = impact
+        self.cyberimpact = cyberimpact
+        self.state = config.with_name("syncengine.db")
+        self._customers: dict[str, dict[str, str]] = {}
+        run.environ["SYNCENGINE_CONFIG"] = str(config)
+        self._write()
+
+    def __call__(self, *arguments: str) -> Ended:
+        """Run `syncengine` with these arguments. No command may ever show a traceback."""
+        ended = self.run(*arguments)
+        assert "Traceback" not in ended.err
+        return ended
+
+    def knows(self, customer: str, email: str, **others: str) -> None:
+        """The shop's directory has a customer."""
+        row = dict.fromkeys(COLUMNS, "") | {"customer_id": customer, "email": email, "language": "fr"} | others
+        self._customers[customer] = row
+        self._write()
+
+    def sells(self, customer: str, *, ago: dt.timedelta = YESTERDAY, **others: Any) -> str:
+        """impact.com tracks a purchase; its id."""
+        moment = (dt.datetime.now(dt.UTC) - ago).replace(microsecond=0)
+        order = others.pop("oid", f"order-{len(self.impact.book.actions)}")
+        return self.impact.book.create(
+            CAMPAIGN, customer_id=customer, oid=order, event=moment, at=moment, **others
+        ).id  # fmt: skip
+
+    def requests(self) -> int:
+        """How many requests both providers have had."""
+        return len(self.impact.seen) + len(self.cyberimpact.seen)
+
+    def _write(self) -> None:
+        with self.config.with_name("customers.csv").open("w", encoding="utf-8", newline="") as file:
+            rows = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            rows.writeheader()
+            rows.writerows(self._customers.values())
+
+
+@contextmanager
+def open_shop(run: Program) -> Iterator[Shop]:
+    with start_sandboxes(run.folder, 1) as running:
+        impact, cyberimpact = running.sandboxes["impact"], running.sandboxes["cyberimpact"]
+        assert isinstance(impact, ImpactSandbox)
+        assert isinstance(cyberimpact, CyberimpactSandbox)
+        impact.clear()
+        cyberimpact.clear()
+        impact.book.add_campaign(CAMPAIGN, "Northern Outfitters")
+        yield Shop(run, running.config, impact, cyberimpact)

@@ -1,0 +1,93 @@
+"""`explain`: why is this address there, or not?"""
+
+import json
+
+import pytest
+
+from tests.cli.shop import SINCE, Shop
+
+
+@pytest.fixture
+def told(shop: Shop) -> Shop:
+    """Ana is delivered and was in the newsletter before; Cleo is unsubscribed; C6 waits."""
+    shop.cyberimpact.admin.create_group("Affiliate customers")
+    shop.knows("C1", "Ana@Example.com", first_name="Ana")
+    shop.cyberimpact.admin.add("ana@example.com", groups=["Affiliate customers"])
+    shop.knows("C3", "cleo@example.com")
+    shop.cyberimpact.admin.add("cleo@example.com")
+    shop.cyberimpact.admin.unsubscribe("cleo@example.com")
+    shop.sells("C1", oid="77")
+    shop.sells("C3", oid="78")
+    shop.sells("C6", oid="79")
+    assert shop("sync").code == 0
+    return shop
+
+
+@pytest.mark.parametrize("key", ["ana@example.com", " ANA@Example.com", "C1", "77", "the action"])
+def test_an_address_is_found_by_any_name_that_it_has(told: Shop, key: str) -> None:
+    if key == "the action":
+        key = next(iter(told.impact.book.actions))
+    ended = told("explain", key)
+    assert ended.code == 0
+    assert "ana@example.com in cyberimpact.contacts\n" in ended.out
+    assert "  now         delivered\n" in ended.out
+
+
+def test_it_says_what_was_delivered_who_added_the_groups_and_by_which_record(told: Shop) -> None:
+    out = told("explain", "C1").out
+    action = next(iter(told.impact.book.actions))
+    assert "firstname Ana, language fr_ca" in out
+    assert f"(impact.com action {action}, order 77)" in out
+    assert "  group       Affiliate customers: was in it before us: never taken away by us\n" in out
+    assert "  group       Partner: Acme Partner: added by us\n" in out
+    assert ": took effect\n" in out
+    assert f"new-customers, {action}: in effect\n" in out
+    assert "    person    shop.customers:C1\n" in out
+
+
+def test_it_says_why_somebody_is_not_written_to(told: Shop) -> None:
+    out = told("explain", "cleo@example.com").out
+    assert "  now         not written to: unsubscribed\n" in out
+    assert "  suppressed  unsubscribed, known since 20" in out
+    assert "  delivered   nothing\n" in out
+
+
+def test_a_record_that_waits_is_found_by_its_customer_and_its_order(told: Shop) -> None:
+    for key in ("C6", "79"):
+        ended = told("explain", key)
+        assert ended.code == 0
+        assert ": waits for a lookup to know it\n" in ended.out
+
+
+def test_an_address_on_a_list_that_we_never_wrote_to_is_told_as_such(told: Shop) -> None:
+    told.cyberimpact.admin.add("eve@example.com")
+    told.cyberimpact.admin.bounce("eve@example.com")
+    told.knows("C7", "fay@example.com")
+    told.sells("C7", ago=SINCE)
+    told("sync")
+    out = told("explain", "eve@example.com").out
+    assert out == "cyberimpact.contacts: never written to by us, and must not be: mail to it bounces\n"
+
+
+def test_the_reason_of_a_reject_stands_beside_its_record(shop: Shop) -> None:
+    shop.knows("C5", "no-address")
+    bought = shop.sells("C5")
+    shop("sync")
+    assert "email: email is not an e-mail address." in shop("explain", bought).out
+
+
+def test_what_was_never_met_is_said_plainly(told: Shop) -> None:
+    ended = told("explain", "nobody@example.com")
+    assert ended.code == 1
+    assert '"nobody@example.com" was never met' in ended.out
+
+
+def test_json_has_all_of_it(told: Shop) -> None:
+    found = json.loads(told("explain", "C1", "--json").out)
+    (target,), (record,) = found["targets"], found["records"]
+    assert target["state"] == "delivered"
+    assert target["delivered"]["consent"]["basis"] == "active-clients"
+    assert {member["state"] for member in target["memberships"]} == {"before", "ours"}
+    assert target["attempts"][0]["state"] == "confirmed"
+    assert record["body"]["key"] == "ana@example.com"
+    assert json.loads(told("explain", "nobody", "--json").out)["targets"] == []

@@ -1,0 +1,81 @@
+"""`status` and `runs`: what stands in the state, without asking anybody."""
+
+import json
+
+import pytest
+
+from syncengine.sandbox.kit import Fault
+from tests.cli.shop import Shop
+
+REPORTS = (("status",), ("runs",), ("rejects", "list"), ("explain", "ana@example.com"))
+
+
+@pytest.mark.parametrize("arguments", REPORTS, ids=" ".join)
+def test_a_report_before_the_first_run_makes_no_state(shop: Shop, arguments: tuple[str, ...]) -> None:
+    ended = shop(*arguments)
+    assert ended.code == (1 if arguments[0] == "explain" else 0)
+    assert ended.out
+    assert not shop.state.exists()
+    assert json.loads(shop(*arguments, "--json").out) is not None
+    assert not shop.state.exists()
+
+
+@pytest.mark.parametrize("arguments", REPORTS, ids=" ".join)
+def test_a_report_asks_nobody(shop: Shop, arguments: tuple[str, ...]) -> None:
+    shop.knows("C1", "ana@example.com")
+    shop.sells("C1")
+    shop("sync")
+    before = shop.requests()
+    assert shop(*arguments).code == 0
+    assert shop.requests() == before
+
+
+def test_status_says_no_run_yet(shop: Shop) -> None:
+    assert "There was no run yet. Next: syncengine plan, then syncengine sync." in shop("status").out
+
+
+def test_status_tells_how_fresh_what_is_left_out_and_both_sums(shop: Shop) -> None:
+    shop.knows("C1", "ana@example.com")
+    shop.knows("C2", "no-address")
+    shop.knows("C4", "dan@example.com", opted_out="yes")
+    for customer in ("C1", "C2", "C3", "C4"):
+        shop.sells(customer)
+    shop("sync")
+    told = shop("status").out
+    assert "  last run    done, manual, " in told
+    assert "  fresh       1 partition, the oldest read " in told
+    assert "  records     1 in effect, 1 waiting, 1 rejected, 1 refused by the shop\n" in told
+    assert "  waiting     since 20" in told
+    assert "  rejects     1: syncengine rejects list --mapping new-customers\n" in told
+    assert "(every 15 minutes), if syncengine run is running" in told
+    assert "  all runs    1 revision = 1 delivered\n" in told
+    assert "  suppressed  1 the shop says no\n" in told
+    data = json.loads(shop("status", "--json").out)
+    (mapping,), (destination,) = data["mappings"], data["destinations"]
+    assert mapping["next"] > mapping["last_run"]["started_at"]
+    assert mapping["fresh"] == mapping["partitions"][0]["moved_at"]
+    assert destination["suppressions"] == {"refused": 1}
+
+
+def test_status_names_the_partition_that_fails_and_why(shop: Shop) -> None:
+    shop("sync")
+    shop.impact.faults.add(Fault(kind="malformed", path="Actions", times=50))
+    assert shop("sync").code == 1
+    told = shop("status").out
+    assert "  last run    failed, manual, " in told
+    assert "; last good one 20" in told
+    assert "  failing     1000/updated, since 20" in told
+    assert "XML or HTML" in told
+
+
+def test_runs_are_listed_the_newest_first(shop: Shop) -> None:
+    shop.knows("C1", "ana@example.com")
+    shop.sells("C1")
+    shop("sync")
+    shop("sync")
+    lines = [line.split() for line in shop("runs").out.splitlines()]
+    assert [line[:4] for line in lines[1:]] == [[number, "new-customers", "manual", "done"] for number in ("2", "1")]
+    assert len(shop("runs", "new-customers", "--limit", "1").out.splitlines()) == 2
+    newest, oldest = json.loads(shop("runs", "--json").out)
+    assert (newest["counts"].get("read", 0), oldest["counts"]["targets_delivered"]) == (0, 1)
+    assert shop("runs", "nobody").code == 2

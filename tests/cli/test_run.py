@@ -1,0 +1,391 @@
+"""`run`: the daemon as a process, against both sandboxes: started, stopped, killed, started again."""
+
+import base64
+import configparser
+import datetime as dt
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from connectors.cyberimpact.sandbox import CyberimpactSandbox, Known
+from connectors.impact.sandbox import ImpactSandbox
+from syncengine.clock import SystemClock
+from syncengine.daemon import GRACE
+from syncengine.sandbox.kit import Fault, Server, people, write_directory
+from syncengine.state.locks import Locks
+from tests.cli.conftest import ROOT, Program
+
+NOW = dt.datetime.now(dt.UTC)
+PEOPLE = people(60, 1)
+PATIENCE = 60.0
+BATCHES = "POST /batches"
+
+CONFIG = """\
+[engine]
+timezone = "America/Toronto"
+log_format = "json"
+
+[connections.impact]
+connector = "impact"
+base_url = "{impact}"
+account_sid = "{account_sid}"
+auth_token = "{auth_token}"
+
+[connections.cyberimpact]
+connector = "cyberimpact"
+base_url = "{mail}"
+token = "{token}"
+batch_size = 5
+batches_in_flight = 1
+poll_every = 0.02
+
+[connections.shop]
+connector = "csv"
+path = "customers.csv"
+[connections.shop.lookups.customers]
+key = "customer_id"
+"""
+
+MAPPING = """
+[mappings.new-customers]
+use = "new-customers"
+start = 2020-01-01
+schedule = "every 1 hour"
+"""
+
+LOCKED_OUT = """
+[connections.stranger]
+connector = "impact"
+base_url = "{impact}"
+account_sid = "{account_sid}"
+auth_token = "not-the-right-token"
+
+[mappings.strangers]
+use = "new-customers"
+source = "stranger.actions"
+schedule = "every second"
+"""
+
+BY_HAND = """
+[mappings.by-hand]
+source = "impact.actions"
+destination = "cyberimpact.contacts"
+fields = {{ email = "{{{{ Oid }}}}" }}
+"""
+
+
+class Shop:
+    """Both providers with a year of purchases, and the program in a folder with a configuration for them."""
+
+    def __init__(self, run: Program, impact: str, mail: str) -> None:
+        self.run = run
+        self.urls = {"impact": impact, "mail": mail}
+        self.impact, self.mail = ImpactSandbox(), CyberimpactSandbox()
+        for provider in (self.impact, self.mail):
+            provider.populate(PEOPLE, 1, NOW)
+        directory = run.folder / "customers.csv"
+        write_directory(PEOPLE, directory)
+        os.utime(directory, (NOW.timestamp() - 3600,) * 2)  # settled long ago
+
+    def configure(self, *changes: tuple[str, str], more: str = "") -> None:
+        values = {
+            **self.urls,
+            **self.impact.settings(),
+            **self.mail.settings(),
+        }
+        self.run.configure((CONFIG + MAPPING + more).format(**values), *changes).chmod(0o600)
+
+    def slow_batches(self, seconds: float) -> None:
+        self.mail.faults.add(Fault(kind="delay", method="POST", path="/batches", seconds=seconds, times=1000))
+
+    @contextmanager
+    def daemon(self, *options: str) -> Iterator["Watched"]:
+        with (self.run.folder / "log").open("w") as log, self.run.start("run", *options, stderr=log) as process:
+            try:
+                yield Watched(process, self.run.folder / "log")
+            finally:
+                process.kill()
+
+    def finish(self) -> None:
+        """Start the daemon once more, let its first run end, and stop it."""
+        self.mail.faults.clear()
+        with self.daemon() as daemon:
+            daemon.until(lambda: daemon.lines(event="Delivery finished"))
+            assert daemon.lines(event="Run finished")[0]["state"] == "done"
+            assert daemon.stop(signal.SIGTERM) == 0
+
+    def ask(self, statement: str) -> list[Any]:
+        with closing(sqlite3.connect(self.run.folder / "syncengine.db")) as state:
+            return [row[0] for row in state.execute(statement)]
+
+
+class Watched:
+    """The daemon's process and its log."""
+
+    def __init__(self, process: "subprocess.Popen[str]", log: Path) -> None:
+        self.process = process
+        self.log = log
+
+    def lines(self, **wanted: Any) -> list[dict[str, Any]]:
+        whole = [line for line in self.log.read_text().splitlines(keepends=True) if line.endswith("}\n")]
+        return [line for line in map(json.loads, whole) if wanted.items() <= line.items()]
+
+    def until(self, holds: Callable[[], object]) -> None:
+        end = time.monotonic() + PATIENCE
+        while not holds():
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < end, self.log.read_text()
+            time.sleep(0.02)
+
+    def stop(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE)
+
+
+class Address:
+    """An application that is put in place after its address is known."""
+
+    def __init__(self) -> None:
+        self.app: Any = None
+
+    async def __call__(self, *arguments: Any) -> None:
+        await self.app(*arguments)
+
+
+@contextmanager
+def opened(run: Program) -> Iterator[Shop]:
+    with ExitStack() as stack:
+        impact, mail = Address(), Address()
+        shop = Shop(run, *(stack.enter_context(Server(each)).url for each in (impact, mail)))
+        impact.app, mail.app = shop.impact.app, shop.mail.app
+        shop.configure()
+        yield shop
+
+
+@pytest.fixture
+def shop(run: Program) -> Iterator[Shop]:
+    with opened(run) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Mapping[str, Known], int]:
+    """What Cyberimpact holds after a run that nobody disturbed, and how many batches that takes."""
+    with opened(Program(tmp_path_factory.mktemp("undisturbed"))) as shop:
+        shop.finish()
+        contacts, batches = shop.mail.contacts(), shop.mail.writes()[BATCHES]
+    assert len(contacts) > len(PEOPLE) / 2
+    assert batches > 5
+    return contacts, batches
+
+
+def test_a_mapping_that_never_ran_runs_at_the_start_and_then_by_its_schedule(
+    shop: Shop, undisturbed: tuple[Mapping[str, Known], int]
+) -> None:
+    shop.configure(("every 1 hour", "every second"))
+    with shop.daemon() as daemon:
+        daemon.until(lambda: daemon.lines(event="Delivery finished"))
+        writes = shop.mail.writes()
+        daemon.until(lambda: len(daemon.lines(event="Delivery finished")) >= 3)
+        assert daemon.stop(signal.SIGTERM) == 0
+        assert {line["state"] for line in daemon.lines(event="Run finished")} == {"done"}
+        assert daemon.lines(event="Run finished")[0]["drafted"] > 0
+    assert shop.mail.contacts() == undisturbed[0]
+    assert shop.mail.writes() == writes
+    assert set(shop.ask("SELECT kind FROM run")) == {"scheduled"}
+
+
+def test_a_mapping_that_ran_well_lately_waits_for_its_turn(shop: Shop) -> None:
+    shop.finish()
+    seen = len(shop.impact.seen) + len(shop.mail.seen)
+    with shop.daemon() as daemon:
+        daemon.until(lambda: daemon.lines(event="Daemon started"))
+        (scheduled,) = daemon.lines(event="Mapping scheduled")
+        assert dt.datetime.fromisoformat(scheduled["next_due"]) - dt.datetime.now(dt.UTC) > dt.timedelta(minutes=50)
+        time.sleep(0.5)
+        assert daemon.stop(signal.SIGTERM) == 0
+        assert daemon.lines(event="Run started") == []
+    assert len(shop.impact.seen) + len(shop.mail.seen) == seen
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_first_signal_ends_the_run_after_the_batch_in_hand(
+    shop: Shop, undisturbed: tuple[Mapping[str, Known], int], number: signal.Signals
+) -> None:
+    shop.slow_batches(0.3)
+    with shop.daemon() as daemon:
+        daemon.until(lambda: shop.mail.writes()[BATCHES] >= 2)
+        assert daemon.stop(number) == 0
+        assert daemon.lines(event="Run finished")[0]["state"] == "stopped"
+        assert daemon.lines()[-1]["event"] == "Daemon stopped"
+    assert 2 <= shop.mail.writes()[BATCHES] < undisturbed[1]
+    assert shop.ask("SELECT state FROM run") == ["stopped"]
+    assert shop.ask("SELECT count(*) FROM attemptpart WHERE state = 'open'") == [0]
+    shop.finish()
+    assert shop.mail.contacts() == undisturbed[0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_stops_at_once_and_loses_nothing(
+    shop: Shop, undisturbed: tuple[Mapping[str, Known], int], number: signal.Signals
+) -> None:
+    shop.slow_batches(20)
+    with shop.daemon() as daemon:
+        daemon.until(lambda: shop.mail.faults.injected)
+        daemon.process.send_signal(number)
+        daemon.until(lambda: daemon.lines(signal=number.name))
+        started = time.monotonic()
+        assert daemon.stop(number) == -number  # a shell says 143 or 130
+        assert time.monotonic() - started < 5
+    shop.finish()
+    assert shop.mail.contacts() == undisturbed[0]
+
+
+@pytest.mark.parametrize("batches", [0, 3])
+def test_after_a_kill_the_next_start_comes_to_the_same_end(
+    shop: Shop, undisturbed: tuple[Mapping[str, Known], int], batches: int
+) -> None:
+    shop.slow_batches(0.2)
+    with shop.daemon() as daemon:
+        daemon.until(lambda: len(shop.mail.faults.injected) > batches)
+        assert daemon.stop(signal.SIGKILL) == -signal.SIGKILL
+        assert daemon.lines(event="Run finished") == []
+    shop.finish()
+    assert shop.mail.contacts() == undisturbed[0]
+
+
+def test_a_run_over_its_time_limit_ends_in_peace_and_the_next_turn_goes_on(
+    shop: Shop, undisturbed: tuple[Mapping[str, Known], int]
+) -> None:
+    shop.configure(
+        ('log_format = "json"\n', 'log_format = "json"\ntime_limit = "3 seconds"\n'), ("every 1 hour", "every second")
+    )
+    shop.mail.faults.add(Fault(kind="delay", method="POST", path="/batches", seconds=4))
+    with shop.daemon() as daemon:
+        daemon.until(lambda: daemon.lines(event="Run finished", state="done"))
+        assert daemon.stop(signal.SIGTERM) == 0
+        assert daemon.lines(event="Run finished")[0]["state"] == "stopped"
+        assert next(line["limit"] for line in daemon.lines(level="warning") if "time limit" in line["event"]) == 3
+    assert shop.mail.contacts() == undisturbed[0]
+
+
+def test_a_mapping_that_fails_leaves_the_other_alone(shop: Shop, undisturbed: tuple[Mapping[str, Known], int]) -> None:
+    shop.configure(more=LOCKED_OUT)
+    with shop.daemon() as daemon:
+        daemon.until(lambda: daemon.lines(event="Delivery finished", mapping="new-customers"))
+        paused = "Mapping is paused: correct its credentials and restart the daemon"
+        daemon.until(lambda: len(daemon.lines(event=paused, mapping="strangers")) >= 2)
+        assert len(daemon.lines(event="Run started", mapping="strangers")) == 1
+        assert daemon.lines(code="unauthorised", mapping="strangers", level="error")
+        assert daemon.lines(mapping="new-customers", level="error") == []
+        assert daemon.stop(signal.SIGTERM) == 0
+    assert shop.mail.contacts() == undisturbed[0]
+
+
+def test_a_mapping_held_by_another_process_is_left_to_it_until_it_is_free(shop: Shop) -> None:
+    shop.configure(("every 1 hour", "every second"))
+    shop.finish()
+    locks = Locks(shop.run.folder / "syncengine.db", SystemClock())
+    with shop.daemon() as daemon:
+        daemon.until(lambda: daemon.lines(event="Run finished"))
+        with locks.hold("mapping new-customers"):
+            left_out = "Worked on by somebody else, so this turn is left out"
+            daemon.until(lambda: daemon.lines(event=left_out))
+            assert f"process {os.getpid()}" in daemon.lines(event=left_out)[0]["error_message"]
+            finished = len(daemon.lines(event="Run finished"))
+        daemon.until(lambda: len(daemon.lines(event="Run finished")) > finished)
+        assert daemon.stop(signal.SIGTERM) == 0
+
+
+def test_one_state_has_one_daemon(shop: Shop) -> None:
+    with shop.daemon() as daemon:
+        daemon.until(lambda: daemon.lines(event="Delivery finished"))
+        seen = len(shop.impact.seen) + len(shop.mail.seen)
+        second = shop.run("run")
+        assert second.code == 1
+        assert f"process {daemon.process.pid}" in second.err
+        assert len(shop.impact.seen) + len(shop.mail.seen) == seen
+        assert daemon.stop(signal.SIGTERM) == 0
+
+
+def test_the_log_of_a_debug_run_holds_no_secret_and_no_address(shop: Shop) -> None:
+    shop.configure(more=LOCKED_OUT)
+    with shop.daemon("--debug") as daemon:
+        daemon.until(lambda: daemon.lines(event="Delivery finished", mapping="new-customers"))
+        daemon.until(lambda: daemon.lines(code="unauthorised", mapping="strangers"))
+        assert daemon.stop(signal.SIGTERM) == 0
+        text = daemon.log.read_text().lower()
+    assert any(line.get("logger", "").startswith("httpcore") for line in daemon.lines())  # it was a debug run
+    sid, secret = shop.impact.settings().values()
+    hidden = [secret, shop.mail.settings()["token"], "not-the-right-token"]
+    hidden += [
+        pair
+        for token in (secret, "not-the-right-token")
+        for pair in [base64.b64encode(f"{sid}:{token}".encode()).decode()]
+    ]
+    hidden += [person.email for person in PEOPLE if "@" in person.email]
+    hidden += list(shop.mail.contacts())
+    hidden += [
+        spelt for email in hidden if "@" in email for spelt in (quote(email), base64.b64encode(email.encode()).decode())
+    ]
+    assert [text_ for text_ in hidden if text_.lower() in text] == []
+
+
+def test_without_any_schedule_there_is_nothing_to_run(shop: Shop) -> None:
+    shop.configure((MAPPING, ""), more=BY_HAND)
+    ended = shop.run("run")
+    assert ended.code == 2
+    assert "No mapping has a schedule, so there is nothing to run." in ended.err
+    assert 'Give one a schedule, such as "every 15 minutes"' in ended.err
+    assert not (shop.run.folder / "syncengine.db").exists()
+    assert shop.impact.seen == shop.mail.seen == []
+
+
+def test_a_mapping_without_a_schedule_is_left_out_and_said_so(shop: Shop) -> None:
+    shop.configure(more=BY_HAND)
+    with shop.daemon() as daemon:
+        daemon.until(lambda: daemon.lines(event="Delivery finished"))
+        assert daemon.stop(signal.SIGTERM) == 0
+        assert daemon.lines(event="Mapping without a schedule: it runs only when asked to", mapping="by-hand")
+    assert set(shop.ask("SELECT mapping FROM run")) == {"new-customers"}
+
+
+@pytest.mark.parametrize(("options", "first"), [((), "2"), (("--json",), "{")])
+def test_the_log_is_text_or_json_as_configured_or_asked(shop: Shop, options: tuple[str, ...], first: str) -> None:
+    shop.configure(('log_format = "json"\n', ""))
+    with shop.daemon(*options) as daemon:
+        daemon.until(lambda: "Delivery finished" in daemon.log.read_text())
+        assert daemon.stop(signal.SIGTERM) == 0
+        assert {line[0] for line in daemon.log.read_text().splitlines()} == {first}
+
+
+def test_the_log_tells_as_much_as_configured(shop: Shop) -> None:
+    shop.configure(('log_format = "json"\n', 'log_level = "warning"\n'))
+    with shop.daemon() as daemon:
+        daemon.until(lambda: shop.mail.writes()[BATCHES] >= 2)
+        assert daemon.stop(signal.SIGTERM) == 0
+        assert daemon.log.read_text() == ""
+
+
+def unit() -> configparser.SectionProxy:
+    parser = configparser.ConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str
+    parser.read(ROOT / "deploy" / "syncengine.service")
+    return parser["Service"]
+
+
+def test_the_unit_for_systemd_gives_a_run_its_grace_and_does_not_repeat_a_wrong_configuration() -> None:
+    assert float(unit()["TimeoutStopSec"]) > GRACE
+    assert unit()["ExecStart"].endswith("/syncengine run")
+    assert unit()["RestartPreventExitStatus"] == "2"
+    assert unit()["Restart"] == "on-failure"

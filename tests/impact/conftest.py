@@ -1,0 +1,63 @@
+"""A connection to the tiny impact.com of `provider.py`, on a clock that tests move."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+import stamina
+
+from connectors.impact import ImpactConnection, ImpactConnector, ImpactSettings
+from syncengine.contracts import Context
+from syncengine.http import HttpFactory
+from tests.clock import FakeClock
+from tests.impact.provider import SID, TOKEN, FakeImpact
+
+Connect = Callable[..., ImpactConnection]
+
+
+class NoMemory:
+    """The connector keeps nothing there."""
+
+    folder = Path("unused")
+
+    async def get(self, key: str) -> str | None:
+        raise AssertionError(key)
+
+    async def put(self, key: str, value: str) -> None:
+        raise AssertionError(key)
+
+
+@pytest.fixture(autouse=True)
+def _quick_retries() -> object:
+    """Repeats without waiting; as many as in earnest."""
+    with stamina.set_testing(True, attempts=6, cap=True):
+        yield
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def provider(clock: FakeClock) -> FakeImpact:
+    return FakeImpact(clock.now)
+
+
+@pytest.fixture
+def connect(clock: FakeClock, provider: FakeImpact) -> Connect:
+    def _connect(transport: Any = None, **settings: Any) -> ImpactConnection:
+        return connection(clock, transport or httpx.MockTransport(provider), **settings)
+
+    return _connect
+
+
+def connection(clock: FakeClock, transport: httpx.AsyncBaseTransport | None, **settings: Any) -> ImpactConnection:
+    """A connection with made-up credentials, unless `settings` has others. `transport` None: the network."""
+    connector = ImpactConnector()
+    http = HttpFactory("connections.impact", clock, {}, transport)
+    checked = ImpactSettings.model_validate({"account_sid": SID, "auth_token": TOKEN, **settings})
+    return connector.connect(checked, Context(http, NoMemory(), clock, ZoneInfo("America/Toronto")))

@@ -1,0 +1,99 @@
+"""What can be configured, and what `check` finds out."""
+
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import ValidationError
+from structlog.testing import capture_logs
+
+from connectors.impact import ImpactConnector, ImpactSettings
+from syncengine.contracts import Connector, Range
+from syncengine.errors import AuthError
+from tests.clock import NOON
+from tests.impact.conftest import Connect
+from tests.impact.provider import DAY, SID, TOKEN, FakeImpact
+from tests.impact.reading import pages
+
+
+async def test_check_says_which_account_how_many_campaigns_and_the_quota(
+    provider: FakeImpact, connect: Connect
+) -> None:
+    provider.campaigns = [
+        {"Id": "1", "State": "ACTIVE"},
+        {"Id": "2", "State": "CLOSED"},
+        {"Id": "3", "State": "ACTIVE"},
+    ]
+    provider.headers = {"X-RateLimit-Limit": "500", "X-RateLimit-Remaining": "321", "X-RateLimit-Reset": "1800"}
+    async with connect() as connection:
+        findings = await connection.check()
+    assert {finding.level for finding in findings} == {"ok"}
+    text = " ".join(finding.message for finding in findings)
+    assert "3 campaigns (2 ACTIVE, 1 CLOSED)" in text
+    assert "321 requests left" in text
+    assert SID[:6] in text
+    assert SID not in text
+
+
+async def test_check_of_an_account_without_campaigns_warns(provider: FakeImpact, connect: Connect) -> None:
+    provider.campaigns = []
+    (finding,) = await connect().check()
+    assert finding.level == "warning"
+
+
+async def test_check_finds_a_token_that_may_list_campaigns_but_no_actions(
+    provider: FakeImpact, connect: Connect
+) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(403) if request.url.path.endswith("/Actions") else provider(request)
+
+    with pytest.raises(AuthError, match="Actions") as caught:
+        await connect(httpx.MockTransport(answer)).check()
+    assert caught.value.code == "forbidden"
+
+
+async def test_check_with_a_wrong_token_is_an_auth_error(connect: Connect) -> None:
+    with pytest.raises(AuthError) as caught:
+        await connect(httpx.MockTransport(lambda _: httpx.Response(401))).check()
+    assert caught.value.code == "unauthorised"
+
+
+def test_settings_show_no_secret_and_no_unknown_key() -> None:
+    settings = ImpactSettings.model_validate({"account_sid": f" {SID}\n", "auth_token": TOKEN})
+    assert settings.account_sid == SID
+    assert TOKEN not in repr(settings)
+    with pytest.raises(ValidationError) as caught:
+        ImpactSettings.model_validate({"account_sid": "a/b", "auth_token": "", "acount": TOKEN})
+    assert {error["loc"] for error in caught.value.errors()} == {("account_sid",), ("auth_token",), ("acount",)}
+    assert TOKEN not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"lag": "soon"}, {"lag": -1}, {"overlap": "8 days"}, {"base_url": "impact"}, {"advertiser_account": "Acme"}],
+)
+def test_settings_out_of_bounds_are_named(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        ImpactSettings.model_validate({"account_sid": SID, "auth_token": TOKEN, **wrong})
+    assert [error["loc"] for error in caught.value.errors()] == [(next(iter(wrong)),)]
+
+
+@pytest.mark.parametrize("campaigns", [[], ["Acme"], "1000", [""]])
+def test_campaigns_are_chosen_by_their_numbers(connect: Connect, campaigns: Any) -> None:
+    with pytest.raises(ValidationError):
+        connect().streams["actions"].Options(campaigns=campaigns)
+
+
+async def test_neither_token_nor_sid_is_logged_or_held_by_the_limiter(provider: FakeImpact, connect: Connect) -> None:
+    provider.edit = lambda _: None
+    connection = connect()
+    with capture_logs() as lines:
+        await pages(connection, Range(NOON - DAY))
+    assert "taken as empty" in str(lines)
+    assert TOKEN not in str(lines)
+    assert SID not in str(lines)
+
+
+def test_the_connector_is_one() -> None:
+    connector: Connector = ImpactConnector()
+    assert connector.name == "impact"

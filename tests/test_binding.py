@@ -1,0 +1,126 @@
+"""Names in mappings are compared with what the connections really offer, without any network, all at once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from syncengine.binding import Workspace, bind
+from syncengine.cli.world import contexts
+from syncengine.config import load_settings
+from syncengine.errors import ConfigError, Problem
+from tests.cli.desk_setup import CONFIG, ENVIRON, known_desk
+
+
+@pytest.fixture(autouse=True)
+def _desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    yield from known_desk(monkeypatch)
+
+
+def bound(folder: Path, text: str = CONFIG) -> Workspace:
+    path = folder / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    settings = load_settings(path, ENVIRON)
+    return bind(settings, contexts(settings))
+
+
+def faults(folder: Path, *changes: tuple[str, str]) -> tuple[Problem, ...]:
+    text = CONFIG
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    with pytest.raises(ConfigError) as caught:
+        bound(folder, text)
+    return caught.value.problems
+
+
+def test_a_mapping_has_everything_that_it_reads_asks_and_writes(tmp_path: Path) -> None:
+    workspace = bound(tmp_path)
+    mapping = workspace.mappings["letters"]
+    assert mapping.stream is workspace.connections["desk"].streams["tickets"]
+    assert mapping.destination is workspace.connections["desk"].destinations["letters"]
+    assert (mapping.source_name, mapping.destination_name) == ("desk.tickets", "desk.letters")
+    assert mapping.options.model_dump() == {"rooms": ["north", "south"], "loud": False}
+    assert mapping.rule.reads == {"Status", "Customer", "Opened"}
+    ((rule, lookup),) = mapping.lookups
+    assert rule.alias == "person"
+    assert lookup is workspace.connections["desk"].lookups["people"]
+
+
+async def test_connections_are_open_inside_and_closed_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = bound(tmp_path)
+    happened: list[str] = []
+    kind = type(workspace.connections["desk"])
+
+    async def enter(self: object) -> object:
+        happened.append("open")
+        return self
+
+    async def leave(self: object, *_: object) -> None:
+        happened.append("closed")
+
+    monkeypatch.setattr(kind, "__aenter__", enter)
+    monkeypatch.setattr(kind, "__aexit__", leave)
+    async with workspace as entered:
+        assert entered is workspace
+        assert happened == ["open"]
+    assert happened == ["open", "closed"]
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "sentence", "hint"),
+    [
+        (("desk.tickets", "desk.tikets"), "source", 'has no stream "tikets"', 'Did you mean "tickets"?'),
+        (("desk.letters", "desk.zzz"), "destination", 'has no destination "zzz"', "There is: letters."),
+        (("desk.people", "desk.peple"), "lookup.0.from", 'has no lookup "peple"', 'Did you mean "people"?'),
+        (
+            ("\nwhere", "\noptions = { romms = [] }\nwhere"),
+            "options.romms",
+            "There is no such key.",
+            'Did you mean "rooms"?',
+        ),
+        (("\nwhere", "\noptions = { loud = 'x' }\nwhere"), "options.loud", "This must be true or false.", ""),
+        (("Status ==", "Stauts =="), "where", 'The record has no field "Stauts".', 'Did you mean "Status"?'),
+        (
+            ("\nemail =", "\nemial = 'x'\nemail ="),
+            "fields.emial",
+            'The destination has no field "emial".',
+            'Did you mean "email"?',
+        ),
+        (("{{ person.name }}", "{{ upper(person.name }}"), "fields.name", "", ""),
+        (
+            ("{{ person.name }}", "{{ persn.name }}"),
+            "fields.name",
+            'No lookup is called "persn".',
+            'Did you mean "person"?',
+        ),
+        (("{{ person.name }}", "{{ uper(person.name) }}"), "fields.name", "uper", 'Did you mean "upper"?'),
+        (('email = "{{ person.email }}"\n', ""), "fields", 'The field "email" is missing.', "knows people by it"),
+    ],
+)
+def test_a_wrong_name_has_its_key_and_a_guess(
+    tmp_path: Path, change: tuple[str, str], key: str, sentence: str, hint: str
+) -> None:
+    (problem,) = faults(tmp_path, change)
+    assert problem.key == f"mappings.letters.{key}"
+    assert sentence in problem.message
+    assert hint in problem.hint
+
+
+def test_all_wrong_names_are_reported_at_once(tmp_path: Path) -> None:
+    found = faults(
+        tmp_path,
+        ("desk.tickets", "desk.tikets"),
+        ("desk.people", "desk.peple"),
+        ("\nemail =", "\nemial = 'x'\nemail ="),
+    )
+    assert [problem.key for problem in found] == [
+        "mappings.letters.source",
+        "mappings.letters.lookup.0.from",
+        "mappings.letters.fields.emial",
+    ]
+
+
+def test_what_a_connector_finds_wrong_with_its_settings_has_the_key_of_the_file(tmp_path: Path) -> None:
+    (problem,) = faults(tmp_path, ('connector = "desk"\n', 'connector = "desk"\nmood = "strict"\n'))
+    assert problem == Problem("connections.desk.token", "This is not the token of a desk.", "Copy it again.")
