@@ -52,8 +52,10 @@ def _read(value: object) -> object:
         return parse_duration(value)
     if isinstance(value, dt.timedelta):
         return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return dt.timedelta(seconds=value)
     raise ValueError('It is a duration such as "3 days".')
 
 
 Duration = Annotated[dt.timedelta, BeforeValidator(_read)]
-"""A span of time in a settings model: text with a unit, a bare number says too little."""
+"""A span of time in a settings model; a bare number is seconds."""

@@ -30,6 +30,12 @@ def _plain_name(value: str) -> str:
     return value
 
 
+def _with_unit(value: object) -> object:
+    if isinstance(value, int | float):  # 3 would be taken for days by some and for seconds by others
+        raise ValueError('It is a duration such as "3 days".')  # noqa: TRY004 - pydantic makes a problem of it
+    return value
+
+
 def _day(value: object) -> object:
     if value is None or (isinstance(value, str | dt.date) and not isinstance(value, dt.datetime)):
         return value
@@ -66,7 +72,7 @@ class LookupSpec(_Part):
     alias: Annotated[str, AfterValidator(_plain_name)] = Field(
         alias="as", description='Its name in expressions, such as "customer".'
     )
-    wait: Duration | None = None
+    wait: Annotated[Duration | None, BeforeValidator(_with_unit)] = None
 
 
 class TestSpec(_Part):

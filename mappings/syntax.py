@@ -58,6 +58,7 @@ _ALLOWED = (
     ast.Compare, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn, ast.Is, ast.IsNot,
     ast.IfExp, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Slice, ast.Load, ast.keyword,
 )  # fmt: skip
+HOW_TO_WRITE = "It is written as in Python: upper(Status) == 'NEW' and Amount != '0'."
 
 
 class ExpressionError(ValueError):
@@ -98,7 +99,7 @@ def parse(source: str) -> ast.expr:
             return ast.parse(line, mode="eval").body
     except SyntaxError as error:
         where = f" (at character {error.offset})" if error.offset else ""
-        raise ExpressionError(f"This is not an expression: {error.msg}{where}.") from None
+        raise ExpressionError(f"This is not an expression: {error.msg}{where}.", HOW_TO_WRITE) from None
     except (RecursionError, MemoryError):
         raise ExpressionError("The expression is nested too deeply.") from None
     except ValueError:

@@ -6,14 +6,14 @@ Every connection is asked even where another fails: one evening of trouble shoul
 import asyncio
 import datetime as dt
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mappings.mapping import MappingError, compile_mapping
 from mappings.testing import TestResult, run_tests
-from syncengine.binding import BoundMapping, Workspace, draft_fields
+from syncengine.binding import BoundMapping, Workspace
 from syncengine.contracts import Connection, Destination, Lookup
+from syncengine.engine.columns import missing_columns
 from syncengine.errors import ConfigError, SyncError
 
 __all__ = ["CheckFinding", "check_workspace", "test_mapping"]
@@ -102,32 +102,10 @@ def _explain(error: Exception, key: str) -> list[CheckFinding]:
 
 
 def _check_columns(mapping: BoundMapping, known: Mapping[str, frozenset[str]]) -> list[CheckFinding]:
-    """The columns that expressions read but lookups don't have. Of lookups with one alias, each must have them."""
-    findings = []
-    for rule, _ in mapping.lookups:
-        if rule.source not in known:
-            continue
-        columns = known[rule.source]
-        try:
-            compile_mapping(
-                mapping.spec,
-                record_fields=mapping.stream.fields,
-                draft_fields=draft_fields(mapping.destination),
-                key_field=mapping.destination.key_field,
-                lookup_columns={rule.alias: columns},
-            )
-        except MappingError as error:
-            findings += [
-                CheckFinding("error", f"mappings.{mapping.name}.{fault.key}", fault.message, hint, "config")
-                for fault in error.problems
-                for hint in [_with_columns(fault.hint, rule.source, columns)]
-            ]
-    return findings
-
-
-def _with_columns(hint: str, source: str, columns: Collection[str]) -> str:
-    guess = hint if hint.startswith("Did you mean") else ""
-    return f"{guess} The columns of {source} are: {', '.join(sorted(columns))}.".strip()
+    return [
+        CheckFinding("error", problem.key, problem.message, problem.hint, "config")
+        for problem in missing_columns(mapping, known)
+    ]
 
 
 def _check_tests(mapping: BoundMapping) -> list[CheckFinding]:

@@ -18,6 +18,7 @@ import stamina
 from syncengine import __version__
 from syncengine.contracts import Clock
 from syncengine.errors import AuthError, InDoubt, ProviderError, RateLimited, SyncError, Transient
+from syncengine.failpoints import reach
 from syncengine.pacing import PATIENCE, Limiter, Pace, stated_wait
 
 __all__ = ["WITHOUT_EFFECT", "Answer", "HttpClient", "HttpFactory", "Pace"]
@@ -31,6 +32,8 @@ MAX_BYTES = 256 * 1024 * 1024
 """The largest answer that is read: ten times a full page of actions (20,000 rows of 1.2 kB)."""
 WITHOUT_EFFECT = frozenset({"not_sent", "rate_limited", "status_429"})
 """Codes of errors after which the request surely had no effect; after any other nobody knows."""
+READING = frozenset({"GET", "HEAD"})
+"""Methods without effect."""
 RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 """Failures before anything left: safe to repeat whatever the request was."""
@@ -126,7 +129,7 @@ class HttpClient:
         Raises AuthError (401), RateLimited, Transient, ProviderError, and InDoubt (an unrepeatable request without an
         answer). Any other status is returned. An error whose code is in `WITHOUT_EFFECT` surely had none.
         """
-        again = method in {"GET", "HEAD"} if repeatable is None else repeatable
+        again = method in READING if repeatable is None else repeatable
         request = self._client.build_request(
             method,
             path,
@@ -200,6 +203,9 @@ class HttpClient:
         )
 
     async def _read(self, request: httpx.Request, what: str) -> Answer:
+        effect = request.method not in READING
+        if effect:
+            reach("before", request.method)
         response = await self._client.send(request, stream=True)
         try:
             chunks: list[bytes] = []
@@ -215,6 +221,8 @@ class HttpClient:
                 chunks.append(chunk)
         finally:
             await response.aclose()
+        if effect:
+            reach("after", request.method)
         return Answer(response.status_code, response.headers, b"".join(chunks))
 
     def _unreachable(self, what: str, error: Exception, code: str) -> Transient:

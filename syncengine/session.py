@@ -15,10 +15,7 @@ from syncengine.config import Settings
 from syncengine.contracts import Clock, Context
 from syncengine.http import HttpFactory
 from syncengine.pacing import Limiter
-from syncengine.state.database import sqlite_path
 from syncengine.state.store import Store
-
-IN_MEMORY = "sqlite://"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +58,12 @@ async def open_session(
     clock = clock or SystemClock()
     limiters: dict[str, Limiter] = {}
     factories: list[HttpFactory] = []
-    url = settings.engine.database
-    if snapshot and (path := sqlite_path(url)) is not None and not path.exists():
-        url = IN_MEMORY
-    with Store.open(url, clock) as opened:
-        store = opened.snapshot() if snapshot else opened
-        try:
+    open_store = Store.open_copy if snapshot else Store.open
+    with open_store(settings.engine.database, clock) as store:
 
-            def context_for(name: str) -> Context:
-                factories.append(HttpFactory(f"connections.{name}", clock, limiters, transport))
-                return Context(factories[-1], store.memory(name), clock, settings.engine.timezone)
+        def context_for(name: str) -> Context:
+            factories.append(HttpFactory(f"connections.{name}", clock, limiters, transport))
+            return Context(factories[-1], store.memory(name), clock, settings.engine.timezone)
 
-            async with bind(settings, context_for) as workspace:
-                yield Session(workspace, store, tuple(factories), settings.engine.timezone)
-        finally:
-            if snapshot:
-                store.close()
+        async with bind(settings, context_for) as workspace:
+            yield Session(workspace, store, tuple(factories), settings.engine.timezone)

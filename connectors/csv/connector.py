@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
 from connectors.csv.index import Index, remove_others
 from connectors.csv.lookup import CsvLookup
 from connectors.csv.settings import CsvSettings
-from syncengine.contracts import Context, Destination, Finding, Lookup, Stream
+from syncengine.contracts import Context, Destination, Finding, Lookup, Memory, Stream
 from syncengine.errors import ConfigError, Problem
 
 
@@ -22,20 +21,20 @@ class CsvConnector:
 
     def connect(self, settings: CsvSettings, context: Context) -> "CsvConnection":
         """Build the connection without touching a file. Raises ConfigError with every lookup that has none."""
-        folder = context.memory.folder
+        settle = settings.settle.total_seconds()
         lookups = {
-            layout.lookup: CsvLookup(layout, Index(folder, layout.lookup), settings.settle, context.clock)
+            layout.lookup: CsvLookup(layout, Index(context.memory, layout.lookup), settle, context.clock)
             for layout in settings.layouts()
         }
-        return CsvConnection(lookups, folder)
+        return CsvConnection(lookups, context.memory)
 
 
 class CsvConnection:
     """One or several files. Nothing is read before the first question."""
 
-    def __init__(self, lookups: Mapping[str, CsvLookup], folder: Path) -> None:
+    def __init__(self, lookups: Mapping[str, CsvLookup], memory: Memory) -> None:
         self._lookups = lookups
-        self._folder = folder
+        self._memory = memory
         self.lookups: Mapping[str, Lookup] = lookups
         self.streams: Mapping[str, Stream] = {}
         self.destinations: Mapping[str, Destination] = {}
@@ -54,7 +53,7 @@ class CsvConnection:
         return findings
 
     async def __aenter__(self) -> Self:
-        await asyncio.to_thread(remove_others, self._folder, self._lookups)
+        await asyncio.to_thread(remove_others, self._memory.folder, self._lookups)
         return self
 
     async def __aexit__(

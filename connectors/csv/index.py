@@ -12,12 +12,13 @@ import os
 import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
 
 from connectors.csv.table import Table
-from syncengine.contracts import Row
+from syncengine.contracts import Memory, Row
 from syncengine.errors import StateError, Transient
 
 FORMAT = 1
@@ -54,11 +55,26 @@ class Summary(msgspec.Struct, frozen=True):
 class Index:
     """The index of one lookup. Blocking: call it in a thread."""
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self._folder = folder
-        self.path = folder / f"{name}{SUFFIX}"
-        self._building = folder / f"{name}{ASIDE}"
-        self._lock = folder / f"{name}.lock"
+    def __init__(self, memory: Memory, name: str) -> None:
+        self._memory = memory
+        self._name = name
+
+    @cached_property
+    def _folder(self) -> Path:
+        """Asked for late: a connection is made without touching the disk."""
+        return self._memory.folder
+
+    @property
+    def path(self) -> Path:
+        return self._folder / f"{self._name}{SUFFIX}"
+
+    @property
+    def _building(self) -> Path:
+        return self._folder / f"{self._name}{ASIDE}"
+
+    @property
+    def _lock(self) -> Path:
+        return self._folder / f"{self._name}.lock"
 
     def summary(self, identity: list[str | None]) -> Summary | None:
         """What the index was made from; None: there is none, or none for these settings."""

@@ -10,6 +10,7 @@ The simplest form is one file and one lookup:
 """
 
 import codecs
+import datetime as dt
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -24,9 +25,10 @@ from pydantic import (
     model_validator,
 )
 
+from syncengine.contracts import Duration
 from syncengine.errors import ConfigError, Problem
 
-DEFAULT_SETTLE = 2.0
+DEFAULT_SETTLE = dt.timedelta(seconds=2)
 """Seconds without a change after which a file counts as written: two steps of the coarsest clock of a file system in
 use (FAT counts modifications in steps of 2 s)."""
 
@@ -78,8 +80,11 @@ class CsvSettings(BaseModel):
     path: str | None = Field(default=None, description="The file; a relative one is relative to the configuration.")
     delimiter: Delimiter | None = Field(default=None, description="Left out: comma, semicolon, tab or bar, as found.")
     encoding: Encoding | None = Field(default=None, description="Left out: UTF-8, or what the byte order mark says.")
-    settle: float = Field(
-        default=DEFAULT_SETTLE, ge=0, le=3600, description="Seconds without a change after which a file is read."
+    settle: Duration = Field(
+        default=DEFAULT_SETTLE,
+        ge=dt.timedelta(0),
+        le=dt.timedelta(hours=1),
+        description="How long a file must have been left alone before it is read.",
     )
     lookups: dict[Name, CsvLookupSettings] = Field(min_length=1, description="The lookups by name.")
 

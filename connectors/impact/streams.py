@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
 from typing import Any
 
+import structlog
 from pydantic import BaseModel
 
 from connectors.impact.client import MOST_PAGES, PAGE_SIZE, ImpactClient, Unanswerable
@@ -14,6 +15,8 @@ from connectors.impact.settings import ActionOptions, NoOptions
 from connectors.impact.windows import HISTORY, Window, first_window, whole_second, wire
 from syncengine.contracts import Checkpoint, Clock, Page, Range, Record
 from syncengine.errors import AuthError, ConfigError, Problem, ProviderError
+
+log = structlog.get_logger(__name__)
 
 ACTION_FIELDS = frozenset({
     "Id", "CampaignId", "CampaignName", "ActionTrackerId", "ActionTrackerName", "EventCode", "MediaPartnerId",
@@ -98,6 +101,8 @@ class ActionStream:
         now = self._clock.now()
         end = whole_second(now - self._lag)
         start = whole_second(max(place.updated - self._overlap, now - HISTORY))
+        if place.updated < now - HISTORY:
+            log.warning("impact.com answers three years back at most", partition=partition, since=wire(start))
         if start >= end:
             yield Page([], place.checkpoint(), f"campaign {campaign}")
         while start < end:

@@ -1,5 +1,6 @@
 """What may stand under a connection with `connector = "sql"`, and the address that it means."""
 
+import datetime as dt
 from pathlib import Path
 from typing import Annotated
 
@@ -16,9 +17,10 @@ from pydantic import (
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from syncengine.contracts import Duration
 from syncengine.errors import ConfigError, Problem
 
-DEFAULT_TIMEOUT = 30.0
+DEFAULT_TIMEOUT = dt.timedelta(seconds=30)
 """Seconds that one query may take. A page of keys on an indexed column takes milliseconds; a full scan of some millions
 of rows still ends within it."""
 
@@ -57,7 +59,9 @@ class SqlSettings(BaseModel):
     user: str | None = Field(default=None, description="With `driver`: an account that may only read is best.")
     password: SecretStr | None = Field(default=None, description="With `driver`.")
     database: str | None = Field(default=None, description="With `driver`: its name; for sqlite the file.")
-    timeout: float = Field(default=DEFAULT_TIMEOUT, gt=0, le=3600, description="Seconds that one query may take.")
+    timeout: Duration = Field(
+        default=DEFAULT_TIMEOUT, gt=dt.timedelta(0), le=dt.timedelta(hours=1), description="How long a query may take."
+    )
     lookups: dict[Name, SqlLookupSettings] = Field(min_length=1, description="The lookups by name.")
 
     _base: Path = PrivateAttr(default=Path())

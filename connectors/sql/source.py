@@ -43,10 +43,10 @@ class Source:
 
     def __init__(self, settings: SqlSettings, monotonic: Callable[[], float]) -> None:
         self.url = settings.address()
-        self.timeout = settings.timeout
+        self.timeout = settings.timeout.total_seconds()
         self._place = settings.place
         self._monotonic = monotonic
-        self._engine = build_engine(self.url, settings.timeout, settings.place)
+        self._engine = build_engine(self.url, self.timeout, settings.place)
 
     @property
     def database(self) -> Database:

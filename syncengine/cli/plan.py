@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from syncengine.cli.command import DONE, FAILED, Session, command
+from syncengine.cli.command import DONE, Session, command
 from syncengine.cli.phrases import describe_reason, number_of, records_sum
 from syncengine.cli.screen import print_json, print_table
 
@@ -50,6 +50,7 @@ async def plan(
     """
     from syncengine import logs
     from syncengine.cli.progress import show_progress
+    from syncengine.cli.report import exit_code
     from syncengine.cli.workplace import choose_mappings
     from syncengine.engine.run import Runner
     from syncengine.session import open_session
@@ -68,7 +69,7 @@ async def plan(
         print_json(_data(found, report))
     else:
         _print(found, report, settings)
-    return FAILED if report.failures else DONE
+    return exit_code(report) if report.failures else DONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from syncengine.cli.command import DONE, FAILED, REJECTED
+from syncengine.cli.command import DONE, FAILED, MISCONFIGURED, REJECTED
 from syncengine.cli.phrases import describe_moment, join_counts, number_of, records_sum, revisions_sum
 from syncengine.cli.screen import style_level
+from syncengine.errors import ConfigError
 
 if TYPE_CHECKING:
     from syncengine.engine.report import DeliveryReport, MappingReport, RunReport
@@ -28,7 +29,9 @@ STATUS = "status_"
 
 
 def exit_code(report: "RunReport") -> int:
-    """1 where something failed, 3 where everything went through but what was rejected."""
+    """2 where the configuration is at fault, 1 where something failed, 3 where all went through but the rejected."""
+    if any(isinstance(error, ConfigError) for error in report.failures):
+        return MISCONFIGURED
     if report.failures:
         return FAILED
     return REJECTED if report.rejected else DONE

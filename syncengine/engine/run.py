@@ -17,11 +17,14 @@ from sqlalchemy import Connection
 from syncengine.binding import BoundMapping
 from syncengine.contracts import Checkpoint, Range, Record
 from syncengine.engine.book import SuppressionLists
+from syncengine.engine.columns import verify_columns
 from syncengine.engine.deliver import Delivery, Prepared
 from syncengine.engine.plan import Circumstances, PagePlanner, Planned
 from syncengine.engine.read import read_pages
 from syncengine.engine.report import DeliveryReport, MappingReport, Progress, RunReport
-from syncengine.errors import AuthError, RateLimited, SyncError
+from syncengine.errors import (
+    AuthError, Busy, ConfigError, InDoubt, ProviderError, RateLimited, Rejected, SyncError, Transient,
+)  # fmt: skip
 from syncengine.session import Session
 from syncengine.state import records, runs, targets
 from syncengine.state.backfills import Backfill, end_partition, finish, open_backfills
@@ -32,6 +35,9 @@ RELEASE_AT_ONCE = 5_000
 """Waiting records tried again per page."""
 LOCK_PATIENCE = 600.0
 """Seconds that a run waits for another one to finish delivering to the same destination."""
+
+CONTAINED = (AuthError, Busy, ConfigError, InDoubt, ProviderError, Rejected, Transient)
+"""What stops one partition, mapping or destination. Not StateError: on a full disk nothing more may be read or sent."""
 
 log = structlog.get_logger(__name__)
 
@@ -97,7 +103,7 @@ class Runner:
                     async for prepared in slices:
                         for item in prepared:
                             each(destination, item)
-            except SyncError as error:
+            except CONTAINED as error:
                 part.failure = error
         report.requests = self._session.request_counts()
         return report
@@ -112,7 +118,7 @@ class Runner:
             with structlog.contextvars.bound_contextvars(mapping=name, run=run):
                 try:
                     await self._read(mapping, part)
-                except SyncError as error:
+                except CONTAINED as error:
                     part.failures[""] = error
                 if part.failures:
                     errors = part.failures.values()
@@ -124,6 +130,7 @@ class Runner:
         first_run = await self._store.write(records.first_run, mapping.name, now)
         start = self._session.midnight(mapping.spec.start or first_run)
         around = Circumstances(now, start)
+        await verify_columns(mapping)
         await self._try_lists(mapping)
         await self._release(mapping, part, around)
         stored = await self._store.read(records.checkpoints, mapping.name)
@@ -138,7 +145,7 @@ class Runner:
         """Know who said no before planning; where the lists can't be read, reading goes on and delivering will not."""
         try:
             await self._lists_of(mapping).refresh()
-        except SyncError as error:
+        except CONTAINED as error:
             log.warning("suppression lists not read before planning", code=error.code)
 
     async def _work_off(self, mapping: BoundMapping, part: MappingReport, backfill: Backfill, now: dt.datetime) -> None:
@@ -183,7 +190,7 @@ class Runner:
                     planned.commit.checkpoint, planned.commit.backfill = page.checkpoint, backfill
                     await self._commit(part, planned)
                     self._watch(Progress(mapping.name, page.scope, part.counts, self._session.quota()))
-        except SyncError as error:
+        except CONTAINED as error:
             part.failures[partition] = error
             if backfill is None:
                 await self._store.write(
@@ -239,7 +246,7 @@ class Runner:
         try:
             async with self._store.locks.wait_for(f"destination {destination}", LOCK_PATIENCE, self._stopping):
                 await delivery.run(watch)
-        except SyncError as error:
+        except CONTAINED as error:
             part.failure = error
             log.warning("delivering stopped", destination=destination, code=error.code)
         del part.counts["seen"]

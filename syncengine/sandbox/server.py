@@ -29,11 +29,12 @@ class _Listener(uvicorn.Server):
         await self._stop.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # A connection that was accepted just now has no protocol yet. It gets one, so that it can be cut: after the
+        # close it couldn't any more, and its socket would stay open.
+        while accepting := asyncio.all_tasks() - {asyncio.current_task()} - self.server_state.tasks:
+            await asyncio.gather(*accepting, return_exceptions=True)
         for server in self.servers:
             server.close()
-        # A connection that was accepted just now has no protocol yet: it gets one, so that it can be cut.
-        accepting = asyncio.all_tasks() - {asyncio.current_task()} - self.server_state.tasks
-        await asyncio.gather(*accepting, return_exceptions=True)
         for connection in list(self.server_state.connections):
             connection.transport.abort()
         tasks = list(self.server_state.tasks)

@@ -7,6 +7,7 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -51,23 +52,30 @@ class Database:
         with explained(path):
             if path is not None:
                 create_private(path)
-            database = cls(_engine(url), path)
+            engine = _engine(url)
             try:
-                database._migrate()
+                _migrate(engine, path, back_up=path is not None)
             except BaseException:
-                database.close()
+                engine.dispose()
                 raise
-        return database
+        return cls(engine, path)
 
-    def snapshot(self) -> "Database":
-        """A copy in memory, for `plan`: nothing that happens to it is ever written anywhere."""
-        copy = _engine("sqlite://")
-        with self._engine.connect() as ours, copy.connect() as theirs:
-            source, target = ours.connection.dbapi_connection, theirs.connection.dbapi_connection
-            assert isinstance(source, sqlite3.Connection)  # noqa: S101 - tells mypy; the engine is SQLite's
-            assert isinstance(target, sqlite3.Connection)  # noqa: S101 - likewise
-            source.backup(target)
-        return Database(copy, None)
+    @classmethod
+    def copy(cls, url: str) -> "Database":
+        """A copy in memory, for `plan`: the file is opened to read, and not even made where it isn't there yet.
+
+        Raises StateError, as `open`.
+        """
+        path = sqlite_path(url)
+        engine = _engine("sqlite://")
+        with explained(path):
+            if path is not None and path.exists():
+                with engine.connect() as connection, closing(_read_only(path)) as source:
+                    memory = connection.connection.dbapi_connection
+                    assert isinstance(memory, sqlite3.Connection)  # noqa: S101 - tells mypy; the engine is SQLite's
+                    source.backup(memory)
+            _migrate(engine, path, back_up=False)
+        return cls(engine, None)
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
@@ -91,14 +99,15 @@ class Database:
     def close(self) -> None:
         self._engine.dispose()
 
-    def _migrate(self) -> None:
-        with self._engine.connect() as connection:
-            version = _version(connection)
-        if version == HEAD:
-            return
-        from syncengine.state.migrations import upgrade  # Alembic costs a third of a second; only a new file needs it
 
-        upgrade(self._engine, self.path)
+def _migrate(engine: Engine, path: Path | None, *, back_up: bool) -> None:
+    with engine.connect() as connection:
+        version = _version(connection)
+    if version == HEAD:
+        return
+    from syncengine.state.migrations import upgrade  # Alembic costs a third of a second; only a new file needs it
+
+    upgrade(engine, path, back_up=back_up)
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -136,6 +145,10 @@ def create_private(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, OWNER_ONLY))
     except FileExistsError:
         return
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)
 
 
 def _engine(url: str) -> Engine:

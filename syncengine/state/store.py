@@ -14,6 +14,7 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 from sqlalchemy import Connection
 
 from syncengine.contracts import Clock
+from syncengine.failpoints import reach
 from syncengine.state.database import Database
 from syncengine.state.locks import Locks
 from syncengine.state.private import make_folder
@@ -38,9 +39,10 @@ class Store:
         """Open or create the state, bringing it to the newest schema. Raises StateError."""
         return cls(Database.open(url), clock)
 
-    def snapshot(self) -> "Store":
-        """A copy to plan on: nothing done to it is written anywhere."""
-        return Store(self._database.snapshot(), self.clock)
+    @classmethod
+    def open_copy(cls, url: str, clock: Clock) -> Self:
+        """A copy to plan on: nothing done to it is written anywhere. Raises StateError."""
+        return cls(Database.copy(url), clock)
 
     async def read(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` on one consistent view."""
@@ -58,7 +60,10 @@ class Store:
     def write_now(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """As `write`, for callers without an event loop."""
         with self._database.write() as connection:
-            return work(connection, *args, **kwargs)
+            result = work(connection, *args, **kwargs)
+            reach("before", work)
+        reach("after", work)
+        return result
 
     async def next_seq(self) -> int:
         """The next number in the order of readings; taken before the request is sent."""

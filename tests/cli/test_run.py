@@ -59,7 +59,7 @@ key = "customer_id"
 MAPPING = """
 [mappings.new-customers]
 use = "new-customers"
-start = 2020-01-01
+start = 2025-01-01
 schedule = "every 1 hour"
 """
 

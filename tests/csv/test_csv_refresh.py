@@ -8,6 +8,7 @@ import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -207,7 +208,8 @@ async def test_questions_at_the_same_time_read_the_file_once(connect: Connect, w
 def build_slowly(path: Path, cache: Path, started: Any) -> None:
     """A process that is killed in the middle of building."""
     layout = Layout("customers", path, "path", "customer_id", None, None)
-    index = Index(cache, "customers")
+    memory: Any = SimpleNamespace(folder=cache)
+    index = Index(memory, "customers")
 
     class EndlessTable(Table):
         def rows(self) -> Any:

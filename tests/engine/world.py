@@ -300,7 +300,7 @@ class World:
 
     async def plan(self, *names: str) -> tuple[RunReport, list[Prepared]]:
         items: list[Prepared] = []
-        snapshot = self.store.snapshot()
+        snapshot = Store.open_copy(self.url, self.clock)
         try:
             report = await self.runner(snapshot).plan(
                 names or list(self.mappings), lambda destination, item: items.append(item)

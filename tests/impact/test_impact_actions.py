@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from syncengine.contracts import Checkpoint, Page, Range
 from syncengine.errors import ConfigError, ProviderError, StateError, Transient
@@ -327,3 +328,10 @@ async def test_nothing_is_lost_or_refused_when_the_clocks_change(
     clock.move(900)
     found |= ids(await pages(connect(overlap="0 seconds"), position))
     assert found == {str(step) for step in range(24)}
+
+
+async def test_a_start_out_of_reach_is_said(provider: FakeImpact, connect: Connect) -> None:
+    provider.add("1", NOON - DAY)
+    with capture_logs() as lines:
+        assert ids(await pages(connect(), Range(NOON - 1500 * DAY))) == {"1"}
+    assert [line["event"] for line in lines] == ["impact.com answers three years back at most"]

@@ -93,10 +93,10 @@ def contents(path: Path) -> dict[str, bytes]:
     return {each.name: each.read_bytes() for each in path.parent.iterdir() if each.suffix != ".db-shm"}
 
 
-async def test_what_is_done_to_a_plans_copy_is_written_nowhere(path: Path, store: Store) -> None:
+async def test_what_is_done_to_a_plans_copy_is_written_nowhere(path: Path, url: str, store: Store) -> None:
     store.write_now(runs.start_run, "sales", "manual", NOON)
     before = contents(path)
-    snapshot = store.snapshot()
+    snapshot = Store.open_copy(url, store.clock)
     await snapshot.write(runs.start_run, "sales", "manual", NOON)
     await snapshot.next_seq()
     assert len(await snapshot.read(runs.runs, None, 10)) == 2
@@ -105,8 +105,8 @@ async def test_what_is_done_to_a_plans_copy_is_written_nowhere(path: Path, store
     assert len(store.read_now(runs.runs, None, 10)) == 1
 
 
-async def test_a_plans_copy_does_not_see_what_is_written_later(store: Store) -> None:
-    snapshot = store.snapshot()
+async def test_a_plans_copy_does_not_see_what_is_written_later(url: str, store: Store) -> None:
+    snapshot = Store.open_copy(url, store.clock)
     store.write_now(runs.start_run, "sales", "manual", NOON)
     assert await snapshot.read(runs.runs, None, 10) == []
     snapshot.close()

@@ -81,8 +81,8 @@ def test_a_failed_run_gives_its_lock_back(path: Path, clock: FakeClock) -> None:
         pass
 
 
-def test_a_plan_locks_nobody_out(path: Path, clock: FakeClock, store: Store) -> None:
-    snapshot = store.snapshot()
+def test_a_plan_locks_nobody_out(url: str, clock: FakeClock, store: Store) -> None:
+    snapshot = Store.open_copy(url, clock)
     with store.locks.hold("mapping sales"), snapshot.locks.hold("mapping sales"):
         pass
     snapshot.close()

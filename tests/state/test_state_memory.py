@@ -45,9 +45,9 @@ def test_a_cache_that_can_not_be_made_is_said_with_its_place(path: Path, store: 
     assert "engine.database" in caught.value.hint
 
 
-async def test_a_plan_remembers_and_caches_elsewhere_and_leaves_nothing(path: Path, store: Store) -> None:
+async def test_a_plan_remembers_and_caches_elsewhere_and_leaves_nothing(path: Path, url: str, store: Store) -> None:
     await store.memory("mail").put("group", "7")
-    snapshot = store.snapshot()
+    snapshot = Store.open_copy(url, store.clock)
     memory = snapshot.memory("mail")
     assert await memory.get("group") == "7"
     await memory.put("group", "8")

@@ -182,11 +182,11 @@ def test_who_comes_second_does_not_back_up_what_is_new_already(
     extend(ADDS_A_COLUMN)
     upgrade = migrations.upgrade
 
-    def overtaken(*arguments: object) -> None:
+    def overtaken(*arguments: object, **options: object) -> None:
         """Between looking at the version and upgrading, another process does all of it."""
         monkeypatch.setattr(migrations, "upgrade", upgrade)
         Database.open(url).close()
-        upgrade(*arguments)  # type: ignore[arg-type]  # whatever it takes
+        upgrade(*arguments, **options)  # type: ignore[arg-type]  # whatever it takes
 
     monkeypatch.setattr(migrations, "upgrade", overtaken)
     Database.open(url).close()

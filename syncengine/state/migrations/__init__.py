@@ -23,8 +23,11 @@ def script() -> ScriptDirectory:
     return ScriptDirectory.from_config(config)
 
 
-def upgrade(engine: Engine, path: Path | None) -> None:
-    """Run the missing revisions in one transaction. Raises StateError for a file that a newer program has written."""
+def upgrade(engine: Engine, path: Path | None, *, back_up: bool) -> None:
+    """Run the missing revisions in one transaction. Raises StateError for a file that a newer program has written.
+
+    `path` names the file in errors; with `back_up` a copy of it is made first.
+    """
     revisions = script()
     with engine.connect() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # before looking: another process may be at it
@@ -34,7 +37,7 @@ def upgrade(engine: Engine, path: Path | None) -> None:
         version = context.get_current_revision()
         if version is not None:
             _refuse_newer(revisions, path, version)
-            if path is not None and version != revisions.get_current_head():
+            if back_up and path is not None and version != revisions.get_current_head():
                 _back_up(path, version)
         with Operations.context(context):
             context.run_migrations()
