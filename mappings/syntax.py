@@ -159,7 +159,8 @@ class _Walk(ast.NodeTransformer):
             raise ExpressionError("Only a function can be called, by its name.")
         name = node.func.id
         if name not in FUNCTIONS:
-            raise ExpressionError(f'There is no function "{name}".', suggest(name, FUNCTIONS))
+            every = f"The functions are: {', '.join(sorted(FUNCTIONS))}."
+            raise ExpressionError(f'There is no function "{name}".', suggest(name, FUNCTIONS) or every)
         node.args = [self.visit(argument) for argument in node.args]
         node.keywords = [self.visit(keyword) for keyword in node.keywords]
         try:

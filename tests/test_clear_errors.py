@@ -168,7 +168,7 @@ MISTAKES: dict[str, tuple[str, str, str, str]] = {
     ),
     "a function that is not allowed": (
         RECIPE, f"{RECIPE}\nwhere = \"open('x')\"",
-        "mappings.new-customers.where: ", "→ ",
+        'mappings.new-customers.where: There is no function "open".', "→ The functions are: ",
     ),
     "a lookup that is not configured": (
         "[connections.shop.lookups.customers]", "[connections.shop.lookups.custmers]",

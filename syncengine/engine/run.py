@@ -22,9 +22,7 @@ from syncengine.engine.deliver import Delivery, Prepared
 from syncengine.engine.plan import Circumstances, PagePlanner, Planned
 from syncengine.engine.read import read_pages
 from syncengine.engine.report import DeliveryReport, MappingReport, Progress, RunReport
-from syncengine.errors import (
-    AuthError, Busy, ConfigError, InDoubt, ProviderError, RateLimited, Rejected, SyncError, Transient,
-)  # fmt: skip
+from syncengine.errors import AuthError, Busy, ConfigError, InDoubt, ProviderError, RateLimited, Rejected, Transient
 from syncengine.session import Session
 from syncengine.state import records, runs, targets
 from syncengine.state.backfills import Backfill, end_partition, finish, open_backfills

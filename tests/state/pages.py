@@ -79,7 +79,7 @@ def rows(store: Store, query: str, *values: Any) -> list[tuple[Any, ...]]:
 
 def members(store: Store, key: str = "jo@example.com") -> dict[str, str]:
     """Group → state of the membership."""
-    return dict(rows(store, "SELECT title, state FROM membership WHERE key=?", key))  # type: ignore[arg-type]  # rows of two columns
+    return dict(rows(store, "SELECT title, state FROM membership WHERE key=?", key))
 
 
 def delivered(store: Store, keys: Iterable[str] = ("jo@example.com",)) -> list[targets.Delivered]:

@@ -105,7 +105,7 @@ def test_keys_of_neither_set_stay_in_doubt(store: Store) -> None:
     attempt = begin(store, part(), part(LEA))
     settle(store, attempt, confirmed=JO, refuted="stranger@example.com")
     (left,) = store.read_now(attempts.unsettled, MAIL)
-    assert (left.id, left.keys, left.receipt, left.sent_at) == (attempt, {LEA}, None, NOON)
+    assert (left.id, left.keys, left.receipt, left.sent_at) == (attempt, frozenset({LEA}), None, NOON)
 
 
 def test_who_is_in_both_sets_is_confirmed(store: Store) -> None:
@@ -158,7 +158,7 @@ def test_who_says_no_between_two_sendings_is_dropped_from_the_second(store: Stor
     attempt = begin(store, part(), part(LEA))
     suppress(store, JO)
     left, gone = store.write_now(attempts.drop_suppressed, MAIL, attempt)
-    assert (left, gone) == ({LEA}, {JO: "unsubscribed"})
+    assert (left, gone) == (frozenset({LEA}), {JO: "unsubscribed"})
     assert members(store) == {"Customers": "maybe"}  # the first sending may have taken effect
     assert [each.keys for each in store.read_now(attempts.unsettled, MAIL)] == [{LEA}]
 
@@ -166,7 +166,7 @@ def test_who_says_no_between_two_sendings_is_dropped_from_the_second(store: Stor
 def test_who_only_leaves_is_not_dropped(store: Store) -> None:
     attempt = begin(store, leaving())
     suppress(store, JO)
-    assert store.write_now(attempts.drop_suppressed, MAIL, attempt) == ({JO}, {})
+    assert store.write_now(attempts.drop_suppressed, MAIL, attempt) == (frozenset({JO}), {})
 
 
 @pytest.mark.parametrize("way", ["lose", "drop_suppressed"])

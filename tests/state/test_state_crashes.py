@@ -53,11 +53,11 @@ import asyncio, sys
 from syncengine.clock import SystemClock
 from syncengine.state.store import Store
 
-def add(connection):
-    connection.exec_driver_sql("UPDATE tally SET number = number + 1 WHERE outcome='delivered'")
-
 def look(connection):
     return connection.exec_driver_sql("SELECT number FROM tally").scalar_one()
+
+def add(connection):
+    connection.exec_driver_sql("UPDATE tally SET number = ?", (look(connection) + 1,))
 
 async def work():
     with Store.open("sqlite:///" + sys.argv[1], SystemClock()) as store:

@@ -6,7 +6,7 @@ import signal
 import sqlite3
 import stat
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -71,12 +71,11 @@ def extend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Extend:
 
 
 @pytest.fixture
-def used(database: Database) -> Iterator[None]:
+def used(database: Database) -> None:
     """A state with something in it, as an older program left it."""
     with database.write() as connection:
         connection.exec_driver_sql("INSERT INTO memory(connection, name, value) VALUES('mail', 'group', '7')")
     database.close()
-    return
 
 
 def columns(path: Path) -> list[str]:

@@ -168,7 +168,7 @@ def test_a_partition_that_is_through_is_not_read_again(store: Store) -> None:
     store.write_now(backfills.end_partition, number, "one")
     store.write_now(backfills.move_backfill, number, "two", "3")
     (range_,) = store.read_now(backfills.open_backfills, SALES)
-    assert (range_.positions, range_.done) == ({"two": "3"}, {"one"})
+    assert (range_.positions, range_.done) == ({"two": "3"}, frozenset({"one"}))
 
 
 def test_ranges_are_worked_off_oldest_first_until_they_are_through(store: Store) -> None:

@@ -1,0 +1,27 @@
+"""For each rule there is a connector that breaks it, and the suite notices."""
+
+import pytest
+
+from syncengine.testing.case import run_rule
+from syncengine.testing.rules import RULES
+from syncengine.testing.verdict import Broken
+from tests.hostile.nasty import NastyConnector
+from tests.hostile.wrong import WRONG
+
+
+def test_every_rule_has_a_connector_that_breaks_it() -> None:
+    assert WRONG.keys() == RULES.keys()
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_rule_notices(name: str) -> None:
+    wrong = WRONG[name]
+    with pytest.raises(Broken) as caught:
+        run_rule(RULES[name], wrong.connector, wrong.stage)
+    assert wrong.saying in str(caught.value), "it fails, but for another reason"
+
+
+@pytest.mark.parametrize("name", ["a_restart_loses_nothing", "a_barred_key_is_in_no_request"])
+def test_only_the_wrong_part_makes_the_difference(name: str) -> None:
+    """The connector that the wrong ones are made from passes before the same stage."""
+    run_rule(RULES[name], NastyConnector, WRONG[name].stage)
