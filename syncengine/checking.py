@@ -6,15 +6,18 @@ Every connection is asked even where another fails: one evening of trouble shoul
 import asyncio
 import datetime as dt
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from mappings.testing import TestResult, run_tests
 from syncengine.binding import BoundMapping, Workspace
+from syncengine.config import Settings
 from syncengine.contracts import Connection, Destination, Lookup
 from syncengine.engine.columns import missing_columns
-from syncengine.errors import ConfigError, SyncError
+from syncengine.errors import ConfigError, StateError, SyncError
+from syncengine.state.database import Database, sqlite_path
 
 __all__ = ["CheckFinding", "check_workspace", "test_mapping"]
 
@@ -40,6 +43,7 @@ async def check_workspace(workspace: Workspace) -> list[CheckFinding]:
     findings = [
         CheckFinding("warning", problem.key, problem.message, problem.hint) for problem in workspace.settings.warnings
     ]
+    findings += _check_state(workspace.settings)
     asked = await asyncio.gather(*(_check_connection(*item) for item in workspace.connections.items()))
     findings += [finding for group in asked for finding in group]
     broken = {finding.key.split(".")[1] for group in asked for finding in group if finding.level == "error"}
@@ -64,6 +68,19 @@ def test_mapping(mapping: BoundMapping) -> list[TestResult]:
 
 
 test_mapping.__test__ = False  # type: ignore[attr-defined]  # pytest would take an import of it for a test
+
+
+def _check_state(settings: Settings) -> list[CheckFinding]:
+    """Whether the state can be used: looked at on a copy, so that nothing is made or changed."""
+    key, path = "engine.database", sqlite_path(settings.engine.database)
+    try:
+        Database.copy(settings.engine.database).close()
+    except StateError as error:
+        return [CheckFinding("error", key, error.message, error.hint, error.code)]
+    if path is not None and not os.access(path.parent, os.W_OK):
+        hint = "Give the user who runs syncengine write access to it, or change engine.database."
+        return [CheckFinding("error", key, f"{path.parent}: the folder can't be written to.", hint, "readonly")]
+    return []
 
 
 async def _check_connection(name: str, connection: Connection) -> list[CheckFinding]:
@@ -91,7 +108,7 @@ def _explain(error: Exception, key: str) -> list[CheckFinding]:
             for fault in error.problems
         ]
     if isinstance(error, SyncError):
-        return [CheckFinding("error", key, error.message, error.hint, error.code)]
+        return [CheckFinding("error", key, error.message.removeprefix(f"{key}: "), error.hint, error.code)]
     logger.debug("the check failed", exc_info=error)
     kind = type(error).__name__
     return [

@@ -305,6 +305,14 @@ def test_a_database_of_a_newer_version(merchant: Merchant, command: str) -> None
     assert list(merchant.folder.glob("*.backup-*")) == []
 
 
+def test_check_looks_at_the_state_too(merchant: Merchant) -> None:
+    before = make_state(merchant, version="9999")
+    ended = merchant("check")
+    merchant.expect(ended, FAILED, "was written by a newer syncengine (schema 9999).", "→ Install the newer version")
+    assert "error    engine.database: " in ended.said
+    assert merchant.state.read_bytes() == before
+
+
 @pytest.mark.parametrize("command", ON_THE_STATE)
 def test_a_database_that_is_none(merchant: Merchant, command: str) -> None:
     merchant.state.write_text("customer_id,email\n" * 300)

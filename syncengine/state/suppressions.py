@@ -92,7 +92,12 @@ def to_confirm(connection: Connection, destination: str, limit: int) -> list[str
 
 
 def lift(connection: Connection, destination: str, keys: Collection[str]) -> None:
-    """The provider says *subscribed*: what waits for these addresses may be sent."""
+    """The provider says *subscribed*: what waits for these addresses may be sent.
+
+    So may what waits for later addresses of the same people; whoever else said no is found to have done so again.
+    """
+    if not keys:
+        return
     execute_many(
         connection,
         "DELETE FROM suppression WHERE destination=? AND key=? AND reason IN ('unsubscribed','bounced')",
@@ -103,6 +108,11 @@ def lift(connection: Connection, destination: str, keys: Collection[str]) -> Non
         "UPDATE target SET state='pending', code=NULL, due_at=NULL"
         " WHERE destination=? AND key=? AND state='suppressed'",
         [(destination, key) for key in keys],
+    )
+    connection.exec_driver_sql(
+        "UPDATE target SET state='pending', code=NULL, due_at=NULL"
+        " WHERE destination=? AND state='suppressed' AND code='earlier_address'",
+        (destination,),
     )
 
 

@@ -490,3 +490,21 @@ async def test_resync_with_force_plans_again_what_has_not_changed(world: World) 
         world.store.write_now(backfills.ask_backfill, "sales", now - dt.timedelta(days=5), now, force, now)
         await world.sync()
         assert world.mail.contacts["jo@example.com"].fields["name"] == name
+
+
+async def test_when_an_earlier_address_is_subscribed_again_the_later_one_is_written_to(world: World) -> None:
+    world.mail.unsubscribed.add("old@example.com")
+    world.crm.person("C1", "old@example.com")
+    world.buy("1", "C1")
+    await world.sync()
+    world.crm.rows["C1"][0]["email"] = "new@example.com"
+    world.buy("2", "C1")
+    await world.sync()
+    assert world.mail.requests == []
+    world.mail.unsubscribed.clear()
+    world.mail.contacts["old@example.com"] = Contact()
+    for number in range(2):  # whoever is lifted in one delivery is written to in the next
+        world.crm.person(f"N{number}", f"n{number}@example.com")
+        world.buy(f"n{number}", f"N{number}")
+        await world.sync()
+    assert world.groups("new@example.com") == {"Customers", "Partner: Acme"}
