@@ -26,6 +26,8 @@ __all__ = ["WITHOUT_EFFECT", "Answer", "HttpClient", "HttpFactory", "Pace"]
 TIMEOUT = httpx.Timeout(connect=10, read=120, write=60, pool=60)
 """Seconds. Reading is generous: a page of 20,000 actions is made on the provider's side before its first byte."""
 ATTEMPTS = 6
+CONNECTS = 3
+"""A host that can't even be connected to is tried less often: a wrong base_url should show soon."""
 BACKOFF_FIRST, BACKOFF_LONGEST = 0.5, 30.0
 """Seconds before the second attempt, and at most, where the provider doesn't say how long to wait."""
 MAX_BYTES = 256 * 1024 * 1024
@@ -149,17 +151,19 @@ class HttpClient:
                 with attempt:
                     if attempt.num > 1:
                         self._counts["retried"] += 1
-                    return await self._once(request, what, again)
+                    return await self._once(request, what, again, attempt.num)
         except _Again as exhausted:
             raise exhausted.cause from None
         raise AssertionError("unreachable")  # pragma: no cover - the loop returns or raises
 
-    async def _once(self, request: httpx.Request, what: str, again: bool) -> Answer:
+    async def _once(self, request: httpx.Request, what: str, again: bool, number: int) -> Answer:
         await self._limiter.take()
         self._counts["requests"] += 1
         try:
             answer = await self._read(request, what)
         except NOT_SENT as error:
+            if number >= CONNECTS:
+                raise self._unreachable(what, error, "not_sent") from None
             raise _Again(self._unreachable(what, error, "not_sent")) from None
         except (httpx.RequestError, ssl.SSLError) as error:
             if not again:
