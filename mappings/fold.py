@@ -7,6 +7,7 @@ several mappings for one address and changed mappings, so nothing else in the pr
 import datetime as dt
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 import msgspec
 
@@ -81,6 +82,7 @@ class Desired(msgspec.Struct, frozen=True, omit_defaults=True):
     consent: Consent | None = None
 
 
+@lru_cache(maxsize=10_000)  # titles are few, and are compared at every step
 def group_identity(title: str) -> str:
     """By what two titles name the same group: trimmed, Unicode NFC, case-folded."""
     return unicodedata.normalize("NFC", title.strip()).casefold()

@@ -1,6 +1,7 @@
 """Dates as Cyberimpact writes them (section 2 of cyberimpact.md): several forms, Eastern where no offset stands."""
 
 import datetime as dt
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 EASTERN = ZoneInfo("America/Toronto")
@@ -43,6 +44,7 @@ def day_in(text: str, zone: ZoneInfo) -> dt.date:
     return moment.date()
 
 
+@lru_cache(maxsize=4_096)  # the days of some years: purchases share them
 def add_months(day: dt.date, months: int) -> dt.date:
     """The same day so many months later, or the last day of that month where it has no such day."""
     index = day.year * 12 + day.month - 1 + months

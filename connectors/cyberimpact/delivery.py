@@ -38,6 +38,8 @@ class Delivery:
         self._in_flight = in_flight
         self._express = express
         self._lines: list[tuple[Line, dict[str, Journey]]] = []
+        self._tickets: dict[str, list[dict[str, Journey]]] = {}
+        """The lines that somebody is on."""
         self._busy: set[str] = set()
         self._leaving: list[Journey] = []
         self._fault: SyncError | None = None
@@ -58,6 +60,9 @@ class Delivery:
             for key, journey in riding.items()
         }
         self._lines = [(line, {key: riding[key] for key in line.keys}) for line in plan_lines(wanted, self._road.size)]
+        for _, waiting in self._lines:
+            for key in waiting:
+                self._tickets.setdefault(key, []).append(waiting)
         await self._ride()
         await each(walking, self._walk, SINGLES_AT_ONCE)
         await each(self._leaving, self._leave, SINGLES_AT_ONCE)
@@ -100,7 +105,7 @@ class Delivery:
         for journey in load.journeys:
             self._busy.discard(journey.key)
             if journey.ended or journey.barred or journey.arrived:  # arrived: perhaps by another road than its lines
-                for _, waiting in self._lines:
+                for waiting in self._tickets[journey.key]:
                     waiting.pop(journey.key, None)
             if journey.ended or journey.arrived:
                 self._settle(journey)

@@ -72,13 +72,12 @@ class Calendar(NamedTuple):
 
 def make_draft(fields: Mapping[str, Any], calendar: Calendar) -> Draft:
     """Validate and normalise. Raises Rejected with the field and the reason, never with the value."""
-    for name in fields:
-        if name not in _NAMES:
-            _reject(name, "unknown_field", f"{name} is not a field of a contact.")
+    for name in fields.keys() - _NAMES:
+        _reject(name, "unknown_field", f"{name} is not a field of a contact.")
     values: dict[str, Scalar] = {}
-    for name, read in _READERS.items():
-        text = _text(name, fields.get(name))
-        if text:
+    for name, value in fields.items():
+        read = _READERS.get(name)
+        if read is not None and (text := _text(name, value)):
             values[name] = read(name, text)
     birthdate = _text("birthdate", fields.get("birthdate"))
     if birthdate:

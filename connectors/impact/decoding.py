@@ -40,7 +40,8 @@ class Shape:
         self.key = key
         row: Any = dict[str, Any]
         if names is not None:
-            row = msgspec.defstruct(key, [(name, Any, None) for name in sorted(names)])
+            # No row refers to itself, so the collector need not look at them: there are 200,000 in a run.
+            row = msgspec.defstruct(key, [(name, Any, None) for name in sorted(names)], gc=False)
         rows = ("rows", list[row] | None, msgspec.field(default=None, name=key))
         envelope: Any = msgspec.defstruct("List", [rows], bases=(Envelope,))
         # Untyped decimals are kept as the text that they were: "0.8800" must not become 0.88.

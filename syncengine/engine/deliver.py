@@ -26,7 +26,7 @@ DOUBT = dt.timedelta(hours=24)
 """An attempt of a repeatable destination that nobody can tell anything about for so long is sent again."""
 GONE_MESSAGE = "It was delivered once and is no longer there: somebody deleted it."
 
-Watch = Callable[[str, int], None]
+Watch = Callable[[int], None]
 
 log = structlog.get_logger(__name__)
 
@@ -170,12 +170,13 @@ class Delivery:
                     self.counts["created"] += item.verdict.change.create
                     ending = _withheld(outcome.key, item.verdict.withheld) or outcome
                 endings.append(Ending(ending, item.target.revision, item.target.tries))
-                watch(outcome.status, 1)
                 if len(endings) >= KEEP_AT_ONCE:
                     await self._conclude(endings)
+                    watch(len(endings))
                     endings = []
         finally:
             await self._conclude(endings)
+            watch(len(endings))
 
     async def _conclude(self, endings: Sequence[Ending]) -> None:
         if not endings:

@@ -57,6 +57,7 @@ class PagePlanner:
         self._around = around
         self._partition = partition
         self._seq = seq
+        self._now = iso(around.now)
         self._reads = sorted(mapping.rule.reads)
         self._once = msgspec.json.encode(sorted(mapping.rule.set_once)).decode() if mapping.rule.set_once else None
         self.planned = Planned(PageCommit(mapping.name, mapping.destination_name, partition=partition))
@@ -151,13 +152,13 @@ class PagePlanner:
         if before is None:
             self._count("filtered")  # never ours: nothing to take back
             return
-        self._keep(record, before, "retracted", key=before.key, person=before.person)
+        self._keep(record, before, "retracted")
         self._count("retracted")
 
     def _filter(self, record: Record, before: Known | None) -> None:
         """What was delivered for it earlier stays; a record that still waited or was rejected is over."""
         if before is not None and before.state in {"waiting", "rejected"}:
-            self._keep(record, before, "dropped", key=before.key, person=before.person)
+            self._keep(record, before, "dropped")
         elif before is not None:
             self.planned.commit.seen.append((self._seq, self._digest(record), record.id))
         self._count("filtered")
@@ -197,7 +198,7 @@ class PagePlanner:
             # the earlier version was good and stands; the reject says that the newer one could not be taken over
             self.planned.commit.seen.append((self._seq, self._digest(record), record.id))
         else:
-            self._keep(record, before, "rejected", body=record.values, key=key, person=person, code=code)
+            self._keep(record, before, "rejected", body=record.values, person=person, code=code)
         self.planned.commit.refusals.append(Refusal(record.id, key, code, field, message))
         self._count("rejected")
 
@@ -214,9 +215,11 @@ class PagePlanner:
         code: str | None = None,
         note: str | None = None,
     ) -> None:
+        """Store it. Whose it was stays known while it waits or is rejected: a "no" counts for all their addresses."""
+        if before is not None:
+            key, person = key or before.key, person or before.person
         if body is not None and not isinstance(body, str):
             body = msgspec.json.encode(body).decode()
-        first = before.first_at if before else self._around.now
         commit = self.planned.commit
         commit.kept.append(
             Kept(
@@ -232,7 +235,7 @@ class PagePlanner:
                 key,
                 body,
                 self._once if state == "live" else None,
-                iso(first),
+                iso(before.first_at) if before else self._now,
                 iso(due) if due else None,
                 code,
                 note,

@@ -237,7 +237,7 @@ class Runner:
         delivery = self._delivery(destination, names)
         part = DeliveryReport(destination, delivery.counts)
 
-        def watch(status: str, number: int) -> None:
+        def watch(number: int) -> None:
             part.counts["seen"] += number
             self._watch(Progress(destination, "delivering", part.counts, self._session.quota()))
 

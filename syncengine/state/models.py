@@ -53,8 +53,8 @@ class RecordRow(Row, table=True):
 
     __tablename__ = "record"
     __table_args__: ClassVar[Any] = (
-        Index("record_key", "destination", "key"),
-        Index("record_person", "person", sqlite_where=text("person IS NOT NULL")),
+        Index("record_key", "destination", "key", "person"),
+        Index("record_person", "person", "destination", "key", sqlite_where=text("person IS NOT NULL")),
         Index("record_state", "mapping", "state", sqlite_where=text("state <> 'live'")),
         {"sqlite_with_rowid": False},
     )

@@ -55,7 +55,8 @@ def suppressed(connection: Connection, destination: str, keys: Collection[str]) 
     found = {
         key: "earlier_address"
         for (key,) in connection.exec_driver_sql(
-            # CROSS JOIN keeps SQLite to this order: from the few keys asked for outwards, never over all records.
+            # CROSS JOIN keeps SQLite to this order: from the few keys asked for outwards, never over all records. The
+            # indexes of `record` hold all that is read here, so no record is touched.
             "SELECT r.key FROM record r CROSS JOIN former f CROSS JOIN suppression s"
             " WHERE r.destination=? AND r.key IN (SELECT value FROM json_each(?))"
             " AND f.person=r.person AND f.destination=r.destination AND f.key<>r.key"
@@ -106,7 +107,7 @@ def lift(connection: Connection, destination: str, keys: Collection[str]) -> Non
     execute_many(
         connection,
         "UPDATE target SET state='pending', code=NULL, due_at=NULL"
-        " WHERE destination=? AND key=? AND state='suppressed'",
+        " WHERE destination=?1 AND state='suppressed' AND (key=?2 OR code='earlier_address')",
         [(destination, key) for key in keys],
     )
     connection.exec_driver_sql(

@@ -55,6 +55,7 @@ def refold(connection: Connection, destination: str, keys: Collection[str], now:
     """Fold the live drafts of these keys anew; a different result is a new revision. Returns how many there were."""
     if not keys:
         return 0
+    at = iso(now)
     drafts = _live_drafts(connection, destination, keys)
     stored = {
         row[0]: row[1:]
@@ -71,9 +72,9 @@ def refold(connection: Connection, destination: str, keys: Collection[str], now:
         desired = msgspec.json.encode(fold(drafts.get(key, ()))).decode()
         before = stored.get(key)
         if before is None:
-            fresh.append((destination, key, desired, iso(now)))
+            fresh.append((destination, key, desired, at))
         elif before[0] != desired:
-            moved.append((desired, iso(now), destination, key))
+            moved.append((desired, at, destination, key))
             ended["superseded" if before[2] == "pending" else before[2]] += 1
     execute_many(
         connection,
@@ -182,6 +183,7 @@ class Ending(NamedTuple):
 
 def conclude(connection: Connection, destination: str, endings: Iterable[Ending], now: dt.datetime) -> None:
     """Write down how revisions ended. An older revision than the present one only moves what was delivered."""
+    at = iso(now)
     moves: list[tuple[object, ...]] = []
     delivered: list[tuple[object, ...]] = []
     rejects: list[tuple[object, ...]] = []
@@ -196,7 +198,7 @@ def conclude(connection: Connection, destination: str, endings: Iterable[Ending]
             message = outcome.message or outcome.code
             rejects.append((outcome.code, outcome.field, message, iso(now), destination, outcome.key, revision))
         tried = tries + 1 if due else 0
-        moves.append((state, due, tried, outcome.code or None, iso(now), destination, outcome.key, revision))
+        moves.append((state, due, tried, outcome.code or None, at, destination, outcome.key, revision))
     execute_many(connection, "UPDATE target SET delivered_rev=? WHERE destination=? AND key=?", delivered)
     execute_many(
         connection,

@@ -116,8 +116,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("mapping", "id"),
         sqlite_with_rowid=False,
     )
-    op.create_index("record_key", "record", ["destination", "key"], unique=False)
-    op.create_index("record_person", "record", ["person"], unique=False, sqlite_where=sa.text("person IS NOT NULL"))
+    op.create_index("record_key", "record", ["destination", "key", "person"], unique=False)
+    op.create_index(
+        "record_person",
+        "record",
+        ["person", "destination", "key"],
+        unique=False,
+        sqlite_where=sa.text("person IS NOT NULL"),
+    )
     op.create_index(
         "record_state", "record", ["mapping", "state"], unique=False, sqlite_where=sa.text("state <> 'live'")
     )
