@@ -42,7 +42,7 @@ format: $(STAMP) ## put the code in its usual form
 bench: $(STAMP) ## measure a large sync beside a hand-written script
 	$(BIN)/python -m bench $(ARGS)
 
-soak: $(STAMP) ## run the tests that take minutes
+soak: $(STAMP) ## run the tests that take minutes; SYNCENGINE_SOAK_SECONDS=7200 kills a daemon for so long
 	$(BIN)/python -m pytest -n auto -m slow $(ARGS)
 
 record: $(STAMP) ## record the cassettes again: from the sandboxes, or from real accounts whose credentials are set

@@ -1,0 +1,230 @@
+BEGIN TRANSACTION;
+CREATE TABLE alembic_version (
+	version_num VARCHAR(32) NOT NULL, 
+	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+INSERT INTO "alembic_version" VALUES('0001');
+CREATE TABLE attempt (
+	id INTEGER NOT NULL, 
+	destination VARCHAR NOT NULL, 
+	sent_at VARCHAR NOT NULL, 
+	receipt VARCHAR, 
+	PRIMARY KEY (id)
+);
+INSERT INTO "attempt" VALUES(1,'cyberimpact.contacts','2026-11-22T00:07:17.595127+00:00','1007');
+INSERT INTO "attempt" VALUES(2,'cyberimpact.contacts','2026-11-22T00:07:17.595241+00:00','1010');
+INSERT INTO "attempt" VALUES(3,'cyberimpact.contacts','2026-11-22T00:07:17.612006+00:00','1012');
+INSERT INTO "attempt" VALUES(4,'cyberimpact.contacts','2026-11-22T00:07:17.623852+00:00',NULL);
+CREATE TABLE attemptpart (
+	attempt INTEGER NOT NULL, 
+	"key" VARCHAR NOT NULL, 
+	destination VARCHAR NOT NULL, 
+	revision INTEGER NOT NULL, 
+	body VARCHAR, 
+	state VARCHAR NOT NULL, 
+	PRIMARY KEY (attempt, "key")
+)
+ WITHOUT ROWID
+
+;
+INSERT INTO "attemptpart" VALUES(1,'ana@example.com','cyberimpact.contacts',1,NULL,'confirmed');
+INSERT INTO "attemptpart" VALUES(1,'eva@example.com','cyberimpact.contacts',1,NULL,'confirmed');
+INSERT INTO "attemptpart" VALUES(2,'bea@example.com','cyberimpact.contacts',1,NULL,'confirmed');
+INSERT INTO "attemptpart" VALUES(3,'cleo@example.com','cyberimpact.contacts',1,NULL,'confirmed');
+INSERT INTO "attemptpart" VALUES(4,'hal@example.com','cyberimpact.contacts',1,NULL,'confirmed');
+CREATE TABLE backfill (
+	id INTEGER NOT NULL, 
+	mapping VARCHAR NOT NULL, 
+	since VARCHAR NOT NULL, 
+	until VARCHAR NOT NULL, 
+	force BOOLEAN NOT NULL, 
+	positions VARCHAR NOT NULL, 
+	created_at VARCHAR NOT NULL, 
+	done_at VARCHAR, 
+	PRIMARY KEY (id)
+);
+CREATE TABLE checkpoint (
+	mapping VARCHAR NOT NULL, 
+	partition VARCHAR NOT NULL, 
+	position VARCHAR, 
+	moved_at VARCHAR, 
+	failed_at VARCHAR, 
+	error VARCHAR, 
+	PRIMARY KEY (mapping, partition)
+)
+ WITHOUT ROWID
+
+;
+INSERT INTO "checkpoint" VALUES('new-customers','1000/updated','{"updated":"2026-11-22T00:02:17Z"}','2026-11-22T00:07:17.509446+00:00',NULL,NULL);
+CREATE TABLE counter (
+	name VARCHAR NOT NULL, 
+	value INTEGER NOT NULL, 
+	PRIMARY KEY (name)
+)
+ WITHOUT ROWID
+
+;
+INSERT INTO "counter" VALUES('seq',2);
+CREATE TABLE former (
+	person VARCHAR NOT NULL, 
+	destination VARCHAR NOT NULL, 
+	"key" VARCHAR NOT NULL, 
+	PRIMARY KEY (person, destination, "key")
+)
+ WITHOUT ROWID
+
+;
+CREATE TABLE mapping (
+	name VARCHAR NOT NULL, 
+	first_run_at VARCHAR NOT NULL, 
+	PRIMARY KEY (name)
+)
+ WITHOUT ROWID
+
+;
+INSERT INTO "mapping" VALUES('new-customers','2026-11-22T00:07:17.399341+00:00');
+CREATE TABLE membership (
+	destination VARCHAR NOT NULL, 
+	"key" VARCHAR NOT NULL, 
+	identity VARCHAR NOT NULL, 
+	title VARCHAR NOT NULL, 
+	state VARCHAR NOT NULL, 
+	PRIMARY KEY (destination, "key", identity)
+)
+ WITHOUT ROWID
+
+;
+INSERT INTO "membership" VALUES('cyberimpact.contacts','ana@example.com','affiliate customers','Affiliate customers','ours');
+INSERT INTO "membership" VALUES('cyberimpact.contacts','ana@example.com','partner: acme','Partner: Acme','ours');
+INSERT INTO "membership" VALUES('cyberimpact.contacts','bea@example.com','affiliate customers','Affiliate customers','ours');
+INSERT INTO "membership" VALUES('cyberimpact.contacts','bea@example.com','partner: acme','Partner: Acme','ours');
+INSERT INTO "membership" VALUES('cyberimpact.contacts','bea@example.com','partner: birch','Partner: Birch','ours');
+INSERT INTO "membership" VALUES('cyberimpact.contacts','cleo@example.com','affiliate customers','Affiliate customers','before');
+INSERT INTO "membership" VALUES('cyberimpact.contacts','cleo@example.com','partner: acme','Partner: Acme','ours');
+INSERT INTO "membership" VALUES('cyberimpact.contacts','eva@example.com','affiliate customers','Affiliate customers','ours');
+INSERT INTO "membership" VALUES('cyberimpact.contacts','eva@example.com','partner: acme','Partner: Acme','ours');
+INSERT INTO "membership" VALUES('cyberimpact.contacts','hal@example.com','affiliate customers','Affiliate customers','ours');
+INSERT INTO "membership" VALUES('cyberimpact.contacts','hal@example.com','partner: acme','Partner: Acme','ours');
+CREATE TABLE memory (
+	connection VARCHAR NOT NULL, 
+	name VARCHAR NOT NULL, 
+	value VARCHAR NOT NULL, 
+	PRIMARY KEY (connection, name)
+)
+ WITHOUT ROWID
+
+;
+CREATE TABLE record (
+	mapping VARCHAR NOT NULL, 
+	id VARCHAR NOT NULL, 
+	destination VARCHAR NOT NULL, 
+	partition VARCHAR NOT NULL, 
+	seq INTEGER NOT NULL, 
+	moment VARCHAR NOT NULL, 
+	digest VARCHAR NOT NULL, 
+	state VARCHAR NOT NULL, 
+	person VARCHAR, 
+	"key" VARCHAR, 
+	body VARCHAR, 
+	once VARCHAR, 
+	first_at VARCHAR NOT NULL, 
+	due_at VARCHAR, 
+	code VARCHAR, 
+	note VARCHAR, 
+	PRIMARY KEY (mapping, id)
+)
+ WITHOUT ROWID
+
+;
+INSERT INTO "record" VALUES('new-customers','1000.4636.200001','cyberimpact.contacts','1000/updated',1,'2026-11-21T00:07:15+00:00','0c92726e7eb1801dd9c2814b','live','shop.customers:C1','ana@example.com','{"key":"ana@example.com","fields":{"firstname":"Ana","lastname":"Doe","language":"fr_ca"},"groups":["Affiliate customers","Partner: Acme"],"consent":{"basis":"active-clients","date":"2026-11-20","proof":"impact.com action 1000.4636.200001, order order-0","expires":"2028-11-20"}}','["firstname","language","lastname"]','2026-11-22T00:07:17.399341+00:00',NULL,NULL,NULL);
+INSERT INTO "record" VALUES('new-customers','1000.4636.200002','cyberimpact.contacts','1000/updated',1,'2026-11-21T00:07:15+00:00','3de7d8de69103507c71a962c','live','shop.customers:C2','bea@example.com','{"key":"bea@example.com","fields":{"firstname":"Bea","lastname":"Doe","language":"fr_ca"},"groups":["Affiliate customers","Partner: Acme"],"consent":{"basis":"active-clients","date":"2026-11-20","proof":"impact.com action 1000.4636.200002, order order-1","expires":"2028-11-20"}}','["firstname","language","lastname"]','2026-11-22T00:07:17.399341+00:00',NULL,NULL,NULL);
+INSERT INTO "record" VALUES('new-customers','1000.4636.200003','cyberimpact.contacts','1000/updated',1,'2026-11-21T00:07:15+00:00','574897b0df57e4fb731bab0f','live','shop.customers:C3','cleo@example.com','{"key":"cleo@example.com","fields":{"firstname":"Cleo","lastname":"Doe","language":"fr_ca"},"groups":["Affiliate customers","Partner: Acme"],"consent":{"basis":"active-clients","date":"2026-11-20","proof":"impact.com action 1000.4636.200003, order order-2","expires":"2028-11-20"}}','["firstname","language","lastname"]','2026-11-22T00:07:17.399341+00:00',NULL,NULL,NULL);
+INSERT INTO "record" VALUES('new-customers','1000.4636.200004','cyberimpact.contacts','1000/updated',1,'2026-11-21T00:07:15+00:00','234c4f9c0267d56dd470a3de','live','shop.customers:C4','dan@example.com','{"key":"dan@example.com","fields":{"firstname":"Dan","lastname":"Doe","language":"fr_ca"},"groups":["Affiliate customers","Partner: Acme"],"consent":{"basis":"active-clients","date":"2026-11-20","proof":"impact.com action 1000.4636.200004, order order-3","expires":"2028-11-20"}}','["firstname","language","lastname"]','2026-11-22T00:07:17.399341+00:00',NULL,NULL,NULL);
+INSERT INTO "record" VALUES('new-customers','1000.4636.200005','cyberimpact.contacts','1000/updated',1,'2026-11-21T00:07:15+00:00','34f10f86780f50052af23467','live','shop.customers:C5','eva@example.com','{"key":"eva@example.com","fields":{"firstname":"Eva","lastname":"Doe","language":"fr_ca"},"groups":["Affiliate customers","Partner: Acme"],"consent":{"basis":"active-clients","date":"2026-11-20","proof":"impact.com action 1000.4636.200005, order order-4","expires":"2028-11-20"}}','["firstname","language","lastname"]','2026-11-22T00:07:17.399341+00:00',NULL,NULL,NULL);
+INSERT INTO "record" VALUES('new-customers','1000.4636.200006','cyberimpact.contacts','1000/updated',1,'2026-11-21T00:07:15+00:00','95a9c45525c583ddbf606e4b','suppressed','shop.customers:C6','fay@example.com',NULL,NULL,'2026-11-22T00:07:17.399341+00:00',NULL,'refused',NULL);
+INSERT INTO "record" VALUES('new-customers','1000.4636.200007','cyberimpact.contacts','1000/updated',1,'2026-11-21T00:07:15+00:00','383485cc407aeafdaf59f6a1','waiting',NULL,NULL,'{"CustomerId":"C7","CustomerStatus":"NEW","EventDate":"2026-11-20T16:07:15-08:00","Id":"1000.4636.200007","MediaPartnerName":"Acme","Oid":"order-6","State":"PENDING"}',NULL,'2026-11-22T00:07:17.399341+00:00','2026-11-22T00:07:17.399341+00:00','unknown',NULL);
+INSERT INTO "record" VALUES('new-customers','1000.4636.200008','cyberimpact.contacts','1000/updated',1,'2026-11-21T00:07:15+00:00','182f7bd3110b91d5e480bc2e','live','shop.customers:C8','hal@example.com','{"key":"hal@example.com","fields":{"firstname":"Hal","lastname":"Doe","language":"fr_ca"},"groups":["Affiliate customers","Partner: Acme"],"consent":{"basis":"active-clients","date":"2026-11-20","proof":"impact.com action 1000.4636.200008, order order-7","expires":"2028-11-20"}}','["firstname","language","lastname"]','2026-11-22T00:07:17.399341+00:00',NULL,NULL,NULL);
+INSERT INTO "record" VALUES('new-customers','1000.4636.200009','cyberimpact.contacts','1000/updated',1,'2026-11-21T00:07:15+00:00','8d6b12cb02bf167dc3621504','rejected','shop.customers:C9',NULL,'{"CustomerId":"C9","CustomerStatus":"NEW","EventDate":"2026-11-20T16:07:15-08:00","Id":"1000.4636.200009","MediaPartnerName":"Acme","Oid":"order-8","State":"PENDING"}',NULL,'2026-11-22T00:07:17.399341+00:00',NULL,'not_an_address',NULL);
+INSERT INTO "record" VALUES('new-customers','1000.4636.200010','cyberimpact.contacts','1000/updated',1,'2026-11-20T00:07:15+00:00','ecb0e3e4e74d7696ccc33bf2','live','shop.customers:C2','bea@example.com','{"key":"bea@example.com","fields":{"firstname":"Bea","lastname":"Doe","language":"fr_ca"},"groups":["Affiliate customers","Partner: Birch"],"consent":{"basis":"active-clients","date":"2026-11-19","proof":"impact.com action 1000.4636.200010, order order-9","expires":"2028-11-19"}}','["firstname","language","lastname"]','2026-11-22T00:07:17.399341+00:00',NULL,NULL,NULL);
+CREATE TABLE reject (
+	id INTEGER NOT NULL, 
+	destination VARCHAR NOT NULL, 
+	mapping VARCHAR, 
+	record VARCHAR, 
+	"key" VARCHAR, 
+	code VARCHAR NOT NULL, 
+	field VARCHAR, 
+	message VARCHAR NOT NULL, 
+	at VARCHAR NOT NULL, 
+	dismissed_at VARCHAR, 
+	PRIMARY KEY (id)
+);
+INSERT INTO "reject" VALUES(1,'cyberimpact.contacts','new-customers','1000.4636.200009',NULL,'not_an_address','email','email is not an e-mail address.','2026-11-22T00:07:17.509446+00:00',NULL);
+CREATE TABLE run (
+	id INTEGER NOT NULL, 
+	mapping VARCHAR NOT NULL, 
+	kind VARCHAR NOT NULL, 
+	state VARCHAR NOT NULL, 
+	started_at VARCHAR NOT NULL, 
+	ended_at VARCHAR, 
+	counts VARCHAR NOT NULL, 
+	message VARCHAR, 
+	PRIMARY KEY (id)
+);
+INSERT INTO "run" VALUES(1,'new-customers','manual','done','2026-11-22T00:07:17.393141+00:00','2026-11-22T00:07:17.641047+00:00','{"drafted":7,"read":10,"rejected":1,"revisions":6,"suppressed":1,"targets_attempts":4,"targets_created":3,"targets_delivered":5,"targets_suppressed":1,"waiting":1}',NULL);
+CREATE TABLE suppression (
+	destination VARCHAR NOT NULL, 
+	"key" VARCHAR NOT NULL, 
+	reason VARCHAR NOT NULL, 
+	since VARCHAR NOT NULL, 
+	PRIMARY KEY (destination, "key")
+)
+ WITHOUT ROWID
+
+;
+INSERT INTO "suppression" VALUES('cyberimpact.contacts','dan@example.com','unsubscribed','2026-11-22T00:07:17.477341+00:00');
+INSERT INTO "suppression" VALUES('cyberimpact.contacts','fay@example.com','refused','2026-11-22T00:07:17.509446+00:00');
+CREATE TABLE tally (
+	destination VARCHAR NOT NULL, 
+	outcome VARCHAR NOT NULL, 
+	number INTEGER NOT NULL, 
+	PRIMARY KEY (destination, outcome)
+)
+ WITHOUT ROWID
+
+;
+INSERT INTO "tally" VALUES('cyberimpact.contacts','revisions',6);
+CREATE TABLE target (
+	destination VARCHAR NOT NULL, 
+	"key" VARCHAR NOT NULL, 
+	desired VARCHAR NOT NULL, 
+	desired_rev INTEGER NOT NULL, 
+	delivered VARCHAR NOT NULL, 
+	delivered_rev INTEGER NOT NULL, 
+	state VARCHAR NOT NULL, 
+	due_at VARCHAR, 
+	tries INTEGER NOT NULL, 
+	code VARCHAR, 
+	changed_at VARCHAR NOT NULL, 
+	PRIMARY KEY (destination, "key")
+)
+ WITHOUT ROWID
+
+;
+INSERT INTO "target" VALUES('cyberimpact.contacts','ana@example.com','{"fields":{"firstname":"Ana","language":"fr_ca","lastname":"Doe"},"once":["firstname","language","lastname"],"groups":["Affiliate customers","Partner: Acme"],"consent":{"basis":"active-clients","date":"2026-11-20","proof":"impact.com action 1000.4636.200001, order order-0","expires":"2028-11-20"}}',1,'{"present":true,"fields":{"firstname":"Ana","language":"fr_ca","lastname":"Doe"},"consent":{"basis":"active-clients","date":"2026-11-20","proof":"impact.com action 1000.4636.200001, order order-0","expires":"2028-11-20"}}',1,'delivered',NULL,0,NULL,'2026-11-22T00:07:17.635576+00:00');
+INSERT INTO "target" VALUES('cyberimpact.contacts','bea@example.com','{"fields":{"firstname":"Bea","language":"fr_ca","lastname":"Doe"},"once":["firstname","language","lastname"],"groups":["Affiliate customers","Partner: Acme","Partner: Birch"],"consent":{"basis":"active-clients","date":"2026-11-20","proof":"impact.com action 1000.4636.200002, order order-1","expires":"2028-11-20"}}',1,'{"present":true,"fields":{"firstname":"Bea","language":"fr_ca","lastname":"Doe"},"consent":{"basis":"active-clients","date":"2026-11-20","proof":"impact.com action 1000.4636.200002, order order-1","expires":"2028-11-20"}}',1,'delivered',NULL,0,NULL,'2026-11-22T00:07:17.635576+00:00');
+INSERT INTO "target" VALUES('cyberimpact.contacts','cleo@example.com','{"fields":{"firstname":"Cleo","language":"fr_ca","lastname":"Doe"},"once":["firstname","language","lastname"],"groups":["Affiliate customers","Partner: Acme"],"consent":{"basis":"active-clients","date":"2026-11-20","proof":"impact.com action 1000.4636.200003, order order-2","expires":"2028-11-20"}}',1,'{"present":true,"consent":{"basis":"active-clients","date":"2026-11-20","proof":"impact.com action 1000.4636.200003, order order-2","expires":"2028-11-20"}}',1,'delivered',NULL,0,NULL,'2026-11-22T00:07:17.635576+00:00');
+INSERT INTO "target" VALUES('cyberimpact.contacts','dan@example.com','{"fields":{"firstname":"Dan","language":"fr_ca","lastname":"Doe"},"once":["firstname","language","lastname"],"groups":["Affiliate customers","Partner: Acme"],"consent":{"basis":"active-clients","date":"2026-11-20","proof":"impact.com action 1000.4636.200004, order order-3","expires":"2028-11-20"}}',1,'{}',0,'suppressed',NULL,0,'unsubscribed','2026-11-22T00:07:17.575361+00:00');
+INSERT INTO "target" VALUES('cyberimpact.contacts','eva@example.com','{"fields":{"firstname":"Eva","language":"fr_ca","lastname":"Doe"},"once":["firstname","language","lastname"],"groups":["Affiliate customers","Partner: Acme"],"consent":{"basis":"active-clients","date":"2026-11-20","proof":"impact.com action 1000.4636.200005, order order-4","expires":"2028-11-20"}}',1,'{"present":true,"fields":{"firstname":"Eva","language":"fr_ca","lastname":"Doe"},"consent":{"basis":"active-clients","date":"2026-11-20","proof":"impact.com action 1000.4636.200005, order order-4","expires":"2028-11-20"}}',1,'delivered',NULL,0,NULL,'2026-11-22T00:07:17.635576+00:00');
+INSERT INTO "target" VALUES('cyberimpact.contacts','hal@example.com','{"fields":{"firstname":"Hal","language":"fr_ca","lastname":"Doe"},"once":["firstname","language","lastname"],"groups":["Affiliate customers","Partner: Acme"],"consent":{"basis":"active-clients","date":"2026-11-20","proof":"impact.com action 1000.4636.200008, order order-7","expires":"2028-11-20"}}',1,'{"present":true,"express":true}',1,'delivered',NULL,0,NULL,'2026-11-22T00:07:17.635576+00:00');
+CREATE INDEX attemptpart_key ON attemptpart (destination, "key");
+CREATE UNIQUE INDEX attemptpart_open ON attemptpart (destination, "key") WHERE state = 'open';
+CREATE INDEX ix_backfill_mapping ON backfill (mapping);
+CREATE INDEX record_key ON record (destination, "key", person);
+CREATE INDEX record_person ON record (person, destination, "key") WHERE person IS NOT NULL;
+CREATE INDEX record_state ON record (mapping, state) WHERE state <> 'live';
+CREATE INDEX reject_key ON reject (destination, "key");
+CREATE INDEX reject_record ON reject (mapping, record);
+CREATE INDEX ix_run_mapping ON run (mapping);
+CREATE INDEX target_state ON target (destination, state, "key");
+COMMIT;
