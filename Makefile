@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench soak record lock clean
+.PHONY: help setup demo test check format bench soak vacuity record lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -44,6 +44,9 @@ bench: $(STAMP) ## measure a large sync beside a hand-written script
 
 soak: $(STAMP) ## run the tests that take minutes; SYNCENGINE_SOAK_SECONDS=7200 kills a daemon for so long
 	$(BIN)/python -m pytest -n auto -m slow $(ARGS)
+
+vacuity: $(STAMP) ## break the engine in many ways, and require the tests to notice; writes docs/vacuity.md
+	$(BIN)/python -m tests.promises.vacuity $(ARGS)
 
 record: $(STAMP) ## record the cassettes again: from the sandboxes, or from real accounts whose credentials are set
 	$(BIN)/python -m pytest -m cassette --record-mode=all $(ARGS)

@@ -7,21 +7,28 @@ entered, so a wrong name shows without any network.
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 from mappings.mapping import CompiledMapping, LookupRule, MappingError, compile_mapping
 from mappings.spec import MappingSpec
 from mappings.wording import suggest
+from syncengine.clock import SystemClock
 from syncengine.config import ConfiguredConnection, ConfiguredMapping, Settings
 from syncengine.contracts import Connection, Context, Destination, Lookup, Stream
 from syncengine.errors import ConfigError, Problem
+from syncengine.http import HttpFactory
 from syncengine.schedule import Schedule
 from syncengine.validation import problems_of
 
-__all__ = ["BoundMapping", "Workspace", "bind", "connect", "draft_fields"]
+__all__ = ["BoundMapping", "Workspace", "bind", "connect", "draft_fields", "faults_of"]
+
+UNKNOWN_KEY = ""
+"""No field has this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,35 @@ def bind(settings: Settings, context_for: Callable[[str], Context]) -> Workspace
     `context_for` makes what a connection may use of the world, by its name. Raises ConfigError with all problems of all
     connections and mappings.
     """
+    workspace, problems = _join(settings, context_for)
+    if problems:
+        raise ConfigError(problems)
+    return workspace
+
+
+def faults_of(settings: Settings) -> list[Problem]:
+    """What `bind` would find wrong with those parts of a faulty configuration that could be read."""
+    clock = SystemClock()
+
+    def context_for(name: str) -> Context:
+        return Context(HttpFactory(f"connections.{name}", clock, {}), _NoMemory(), clock, settings.engine.timezone)
+
+    return _join(settings, context_for)[1]
+
+
+class _NoMemory:
+    """For connections that are made to look at what they offer, and never opened."""
+
+    folder = Path()
+
+    async def get(self, key: str) -> str | None:
+        return None
+
+    async def put(self, key: str, value: str) -> None:
+        return None
+
+
+def _join(settings: Settings, context_for: Callable[[str], Context]) -> tuple[Workspace, list[Problem]]:
     problems: list[Problem] = []
     connections: dict[str, Connection] = {}
     for name, configured in settings.connections.items():
@@ -84,9 +120,7 @@ def bind(settings: Settings, context_for: Callable[[str], Context]) -> Workspace
         problems += binder.problems
         if bound is not None:
             mappings[name] = bound
-    if problems:
-        raise ConfigError(problems)
-    return Workspace(settings, connections, mappings)
+    return Workspace(settings, connections, mappings), problems
 
 
 def connect(configured: ConfiguredConnection, context: Context) -> Connection:
@@ -103,6 +137,24 @@ def connect(configured: ConfiguredConnection, context: Context) -> Connection:
 def draft_fields(destination: Destination) -> frozenset[str]:
     """The names that a mapping may set, as they are written in the configuration."""
     return frozenset(field.alias or name for name, field in destination.Fields.model_fields.items())
+
+
+def _fields_named(spec: MappingSpec) -> frozenset[str]:
+    """All names of fields in a mapping: what may be set where the destination is not known."""
+    expected = (test.expect for test in spec.tests if isinstance(test.expect, dict))
+    return frozenset(spec.fields).union(*expected)
+
+
+def _choice(info: FieldInfo) -> str:
+    """A hint at what a field takes: its words where the model has them."""
+    words = _words(info.annotation)
+    return f"One of: {', '.join(words)}." if words else info.description or ""
+
+
+def _words(annotation: Any) -> list[str]:
+    if get_origin(annotation) is Literal:
+        return [word for word in get_args(annotation) if isinstance(word, str)]
+    return [word for inner in get_args(annotation) for word in _words(inner)]
 
 
 class _Binder:
@@ -126,7 +178,9 @@ class _Binder:
             for at, lookup in enumerate(spec.lookup)
         ]
         options = self._options(stream) if stream else None
-        rule = self._compile(stream, destination) if destination else None
+        rule = self._compile(stream, destination)
+        if destination is not None:
+            self._check_values(destination)
         found = [lookup for lookup in lookups if lookup is not None]
         if stream is None or options is None or destination is None or rule is None or len(found) < len(lookups):
             return None
@@ -163,18 +217,47 @@ class _Binder:
             self.problems += problems_of(error, stream.Options, f"{self._key}.options")
             return None
 
-    def _compile(self, stream: Stream | None, destination: Destination) -> CompiledMapping | None:
+    def _compile(self, stream: Stream | None, destination: Destination | None) -> CompiledMapping | None:
+        """The rule; None where there is a problem. Without a destination, expressions are still looked at."""
         try:
             return compile_mapping(
                 self._mapping.spec,
                 record_fields=stream.fields if stream else None,
-                draft_fields=draft_fields(destination),
-                key_field=destination.key_field,
+                draft_fields=draft_fields(destination) if destination else _fields_named(self._mapping.spec),
+                key_field=destination.key_field if destination else UNKNOWN_KEY,
             )
         except MappingError as error:
             for fault in error.problems:
-                self._fault(fault.key, fault.message, fault.hint)
+                if destination is not None or fault.key != "fields":  # that the unknown key is missing
+                    self._fault(fault.key, fault.message, fault.hint)
             return None
+
+    def _check_values(self, destination: Destination) -> None:
+        """Find the required fields that are left out, and the constants that would be refused for every record."""
+        given = self._mapping.spec.fields
+        for field_name, info in destination.Fields.model_fields.items():
+            name = info.alias or field_name
+            value = given.get(name, "")
+            if name == destination.key_field:
+                continue  # `compile_mapping` looks at it
+            if value == "":  # an empty text means: leave it alone
+                if info.is_required():
+                    self._fault(f"fields.{name}", "The destination requires this field.", _choice(info))
+            elif isinstance(value, str) and "{{" not in value:
+                self._check_constant(name, value, info)
+
+    def _check_constant(self, name: str, value: str, info: FieldInfo) -> None:
+        """A single text also does for a list."""
+        field: TypeAdapter[Any] = TypeAdapter(Annotated[info.annotation, info])  # type: ignore[arg-type]  # known at run time
+        try:
+            field.validate_python(value)
+        except ValidationError as error:
+            try:
+                field.validate_python([value])
+            except ValidationError:
+                found = problems_of(error, BaseModel, name)[0]
+                message = "The destination takes only certain words here." if _words(info.annotation) else found.message
+                self._fault(f"fields.{name}", message, _choice(info))
 
     def _fault(self, place: str, message: str, hint: str) -> None:
         self.problems.append(Problem(f"{self._key}.{place}", message, hint))

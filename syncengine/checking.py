@@ -36,7 +36,7 @@ class CheckFinding:
 
 
 async def check_workspace(workspace: Workspace) -> list[CheckFinding]:
-    """Ask every connection, compare the columns that mappings read with the real ones, and run the mappings' tests.
+    """Ask every connection, compare what mappings read (columns, partitions) with what is there, and run their tests.
 
     The workspace is entered. Raises nothing that a connection raised: it becomes a finding.
     """
@@ -56,6 +56,10 @@ async def check_workspace(workspace: Workspace) -> list[CheckFinding]:
     columns = dict(zip(sources, await asyncio.gather(*(_columns(*item) for item in sources.items())), strict=True))
     findings += [found for found in columns.values() if isinstance(found, CheckFinding)]
     known = {source: found for source, found in columns.items() if isinstance(found, frozenset)}
+    readable = [
+        mapping for mapping in workspace.mappings.values() if mapping.source_name.partition(".")[0] not in broken
+    ]
+    findings += [found for group in await asyncio.gather(*map(_check_partitions, readable)) for found in group]
     for mapping in workspace.mappings.values():
         findings += _check_columns(mapping, known)
         findings += _check_tests(mapping)
@@ -100,15 +104,24 @@ async def _columns(source: str, lookup: Lookup) -> frozenset[str] | CheckFinding
         return _explain(error, f"connections.{connection}.lookups.{name}")[0]
 
 
+async def _check_partitions(mapping: BoundMapping) -> list[CheckFinding]:
+    """Whether there is what the options ask for: only the provider knows its campaigns."""
+    try:
+        await mapping.stream.partitions(mapping.options)
+    except Exception as error:
+        return _explain(error, f"mappings.{mapping.name}")
+    return []
+
+
 def _explain(error: Exception, key: str) -> list[CheckFinding]:
+    table = ".".join(key.split(".")[:2])
     if isinstance(error, ConfigError):
-        connection = ".".join(key.split(".")[:2])
         return [
-            CheckFinding("error", f"{connection}.{fault.key}", fault.message, fault.hint, error.code)
+            CheckFinding("error", f"{table}.{fault.key}", fault.message, fault.hint, error.code)
             for fault in error.problems
         ]
     if isinstance(error, SyncError):
-        return [CheckFinding("error", key, error.message.removeprefix(f"{key}: "), error.hint, error.code)]
+        return [CheckFinding("error", key, error.message.removeprefix(f"{table}: "), error.hint, error.code)]
     logger.debug("the check failed", exc_info=error)
     kind = type(error).__name__
     return [

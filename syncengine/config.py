@@ -1,7 +1,7 @@
 """Reads config.toml into settings that are right, or says everything that is wrong with it at once.
 
 Nobody should have to run `check` five times to find five faults, so each part is looked at even where another is
-broken. What needs a connection (names of streams, fields, columns) is `binding.py`'s.
+broken. What needs a connection (names of streams, fields, columns) is `binding.py`'s; a fault here hides none there.
 """
 
 import datetime as dt
@@ -32,6 +32,8 @@ Model = TypeVar("Model", bound=BaseModel)
 
 TABLES = ("engine", "connections", "mappings")
 SQLITE = "sqlite:///"
+ALONE = frozenset({"start", "schedule", "where", "retract", "suppress", "set_once", "tests"})
+"""Keys of a mapping that no other key of it builds on."""
 
 
 def _database(value: object) -> object:
@@ -129,18 +131,22 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
     engine = loader.engine(raw.get("engine", {}))
     connections = {name: loader.connection(name, table) for name, table in loader.tables(raw, "connections")}
     mappings = {name: loader.mapping(name, table, connections) for name, table in loader.tables(raw, "mappings")}
-    problems = loader.problems + loader.references.problems
-    if problems or engine is None:
-        order = {name: at for at, name in enumerate(raw)}
-        raise ConfigError(sorted(problems, key=lambda problem: order.get(problem.key.partition(".")[0], -1)))
-    return Settings(
+    settings = Settings(
         path=loader.path,
         base=loader.base,
-        engine=engine,
+        engine=engine or EngineSettings(),
         connections={name: made for name, made in connections.items() if made},
         mappings={name: made for name, made in mappings.items() if made},
         warnings=tuple(loader.warnings + loader.references.warnings),
     )
+    problems = loader.problems + loader.references.problems
+    if problems:
+        from syncengine.binding import faults_of  # it builds on this module, and is only asked where there is a fault
+
+        order = {name: at for at, name in enumerate(raw)}
+        problems += faults_of(settings)
+        raise ConfigError(sorted(problems, key=lambda problem: order.get(problem.key.partition(".")[0], -1)))
+    return settings
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -232,6 +238,8 @@ class _Loader:
             return None
         spec = self._validate(MappingSpec, whole, key)
         if spec is None:
+            spec = _without_faulty(whole)
+        if spec is None:
             return None
         named = {"source": spec.source, "destination": spec.destination}
         named |= {f"lookup.{at}.from": lookup.source for at, lookup in enumerate(spec.lookup)}
@@ -267,6 +275,17 @@ class _Loader:
             if secret in written and self.path.stat().st_mode & READABLE_BY_OTHERS:
                 hint = 'Keep it elsewhere, { env = "NAME" }, or chmod 600 the file.'
                 self.warnings.append(Problem(key, f"A secret stands in {self.path.name}, which others may read.", hint))
+
+
+def _without_faulty(table: Mapping[str, Any]) -> MappingSpec | None:
+    """The mapping less its faulty keys, so that they hide nothing; None where other parts of it build on those."""
+    try:
+        return MappingSpec.model_validate(table)
+    except ValidationError as error:
+        faulty = {str(detail["loc"][0]) for detail in error.errors(include_url=False, include_input=False)}
+    if not faulty <= ALONE:
+        return None
+    return MappingSpec.model_validate({name: value for name, value in table.items() if name not in faulty})
 
 
 def _texts(value: Any) -> list[str]:

@@ -162,10 +162,12 @@ class HttpClient:
         try:
             answer = await self._read(request, what)
         except NOT_SENT as error:
+            self._counts["failed_requests"] += 1
             if number >= CONNECTS:
                 raise self._unreachable(what, error, "not_sent") from None
             raise _Again(self._unreachable(what, error, "not_sent")) from None
         except (httpx.RequestError, ssl.SSLError) as error:
+            self._counts["failed_requests"] += 1
             if not again:
                 raise InDoubt(
                     f"{self._label}: no answer to the {what} ({type(error).__name__}); it may have taken effect."
@@ -183,6 +185,7 @@ class HttpClient:
 
     def _retry(self, answer: Answer, what: str, again: bool) -> None:
         """Raise what makes the loop go on, or end it."""
+        self._counts["failed_requests"] += 1
         self._counts[f"status_{answer.status}"] += 1
         wait = stated_wait(answer.status, answer.headers, self._limiter)
         if wait is not None:

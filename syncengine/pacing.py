@@ -20,6 +20,8 @@ SHORTEST_BLOCK, LONGEST_BLOCK = 1.0, 3600.0
 """A stated wait is believed between one second and one hour (impact.md section 7)."""
 RESERVE = 0.1
 """The last tenth of a quota is spread over the time left."""
+LONGEST_SPREAD = 5.0
+"""Seconds between two calls of that tenth, at most: with nothing left a run is deferred, it doesn't sleep."""
 WAIT_STATUS = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 PATIENCE = 120.0
 """Seconds that a run waits for quota inside a call; longer waits defer the run."""
@@ -116,7 +118,7 @@ class Limiter:
         limit = self._pace.requests if self._pace else None
         if limit is not None and left < limit * RESERVE and self._sent:
             apart = (ends - now) / left
-            delay = max(delay, self._sent[-1] + min(apart, PATIENCE) - now)
+            delay = max(delay, self._sent[-1] + min(apart, LONGEST_SPREAD) - now)
         return max(0.0, delay)
 
     def _window_end(self, now: float) -> float:

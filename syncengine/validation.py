@@ -31,7 +31,11 @@ _SENTENCES: Mapping[str, str] = {
     "dict_type": "This must be a table.",
     "model_type": "This must be a table.",
     "model_attributes_type": "This must be a table.",
+    "date_parsing": "This is no day.",
+    "date_from_datetime_parsing": "This is no day.",
+    "date_from_datetime_inexact": "This is no day.",
 }
+_HINTS: Mapping[str, str] = {kind: 'Such as "2026-06-01".' for kind in _SENTENCES if kind.startswith("date_")}
 
 
 class Fault(ValueError):
@@ -60,17 +64,20 @@ def _problem(detail: ErrorDetails, model: type[BaseModel], key: str) -> Problem:
 
 def _sentence(detail: ErrorDetails) -> str:
     own = detail.get("ctx", {}).get("error")
-    if own is not None:  # a ValueError of the model's own; the mapping language's carry a sentence and a hint
+    if detail["type"] in _SENTENCES:
+        text = _SENTENCES[detail["type"]]
+    elif own is not None:  # a ValueError of the model's own; the mapping language's carry a sentence and a hint
         text = str(getattr(own, "message", own))
     else:
-        text = _SENTENCES.get(detail["type"]) or detail["msg"]
+        text = detail["msg"]
     for value in _quotable(detail["input"]):
         text = text.replace(value, "…")
     return text
 
 
 def _hint(detail: ErrorDetails) -> str:
-    return str(getattr(detail.get("ctx", {}).get("error"), "hint", ""))
+    own = detail.get("ctx", {}).get("error")
+    return str(getattr(own, "hint", "")) or _HINTS.get(detail["type"], "")
 
 
 def _quotable(value: Any) -> Iterator[str]:

@@ -1,10 +1,14 @@
 """Names in mappings are compared with what the connections really offer, without any network, all at once."""
 
+import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from connectors.cyberimpact.consent import RelationType
+from connectors.cyberimpact.sandbox.tokens import mint
 from syncengine.binding import Workspace, bind
 from syncengine.cli.world import contexts
 from syncengine.config import load_settings
@@ -124,3 +128,81 @@ def test_all_wrong_names_are_reported_at_once(tmp_path: Path) -> None:
 def test_what_a_connector_finds_wrong_with_its_settings_has_the_key_of_the_file(tmp_path: Path) -> None:
     (problem,) = faults(tmp_path, ('connector = "desk"\n', 'connector = "desk"\nmood = "strict"\n'))
     assert problem == Problem("connections.desk.token", "This is not the token of a desk.", "Copy it again.")
+
+
+NEXT_YEAR = dt.datetime.now(dt.UTC) + dt.timedelta(days=365)
+SHOP = """\
+[connections.desk]
+connector = "desk"
+token = { env = "DESK_TOKEN" }
+
+[connections.cyberimpact]
+connector = "cyberimpact"
+token = "TOKEN"
+
+[mappings.news]
+source = "desk.tickets"
+destination = "cyberimpact.contacts"
+fields.email = "{{ Customer }}"
+fields.relationType = "active-clients"
+fields.consentDate = "{{ Opened }}"
+fields.consentProof = "Ticket {{ Id }}"
+"""
+
+
+def shop_faults(folder: Path, *changes: tuple[str, str]) -> dict[str, Problem]:
+    text = SHOP.replace('"TOKEN"', f'"{mint(NEXT_YEAR)}"')
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    try:
+        bound(folder, text)
+    except ConfigError as error:
+        return {problem.key: problem for problem in error.problems}
+    return {}
+
+
+def test_required_fields_and_constants_that_are_right_are_no_fault(tmp_path: Path) -> None:
+    more = 'fields.consentProof = "Ticket {{ Id }}"\nfields.gender = ""\nfields.note = "x"\nfields.groups = "Buyers"\n'
+    assert shop_faults(tmp_path, ('fields.consentProof = "Ticket {{ Id }}"\n', more)) == {}
+
+
+@pytest.mark.parametrize("name", ["relationType", "consentDate", "consentProof"])
+@pytest.mark.parametrize("instead", ["", 'fields.{} = ""\n'])
+def test_a_required_field_that_is_left_out_is_a_fault(tmp_path: Path, name: str, instead: str) -> None:
+    (line,) = [line for line in SHOP.splitlines(keepends=True) if line.startswith(f"fields.{name}")]
+    found = shop_faults(tmp_path, (line, instead.format(name)))
+    assert list(found) == [f"mappings.news.fields.{name}"]
+    assert "requires" in found[f"mappings.news.fields.{name}"].message
+    assert found[f"mappings.news.fields.{name}"].hint
+
+
+def test_a_constant_that_the_destination_refuses_is_a_fault_with_the_words_allowed(tmp_path: Path) -> None:
+    found = shop_faults(tmp_path, ("active-clients", "active-client"))
+    assert list(found) == ["mappings.news.fields.relationType"]
+    hint = found["mappings.news.fields.relationType"].hint
+    assert all(word in hint for word in get_args(RelationType))
+
+
+def test_a_constant_that_is_too_long_is_a_fault(tmp_path: Path) -> None:
+    found = shop_faults(tmp_path, ("Ticket {{ Id }}", "x" * 256))
+    assert "255" in found["mappings.news.fields.consentProof"].message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("every 15 minutes", "often", "mappings.letters.schedule"),
+        ('schedule = "', 'start = "2026-13-01"\nschedule = "', "mappings.letters.start"),
+        ("[connections.desk]", "[connections.x]\nconnector = 'nothing'\n[connections.desk]", "connections.x.connector"),
+        ("America/Toronto", "Mars", "engine.timezone"),
+    ],
+)
+def test_a_fault_of_form_hides_none_of_meaning(tmp_path: Path, old: str, new: str, key: str) -> None:
+    found = faults(tmp_path, (old, new), ("Status ==", "Stauts =="), ('name = "{{', 'nmae = "{{'))
+    assert {problem.key for problem in found} == {key, "mappings.letters.where", "mappings.letters.fields.nmae"}
+
+
+def test_expressions_are_looked_at_even_where_the_destination_is_unknown(tmp_path: Path) -> None:
+    found = faults(tmp_path, ('destination = "desk', 'destination = "post'), ("Status ==", "Stauts =="))
+    assert [problem.key for problem in found] == ["mappings.letters.destination", "mappings.letters.where"]

@@ -142,6 +142,12 @@ CASES = {
         "3 days",
     ),
     "a bad first day": (letters("start = 'June'"), "mappings.letters.start", "", ""),
+    "a first day that no calendar has": (
+        letters("start = '2026-13-01'"),
+        "mappings.letters.start",
+        "This is no day.",
+        'Such as "2026-06-01".',
+    ),
     "an unknown recipe": (
         "[mappings.x]\nuse = 'new-custumers'\n",
         "mappings.x.use",

@@ -118,7 +118,7 @@ class BatchRoad:
             for journey in journeys.values():
                 journey.doubt("not_completed", "Cyberimpact took the batch and has not said what became of it.")
             return
-        result = read_result(batch.get("result"))
+        result = read_result(batch.get("result"), attempt.allowed)
         confirmed = frozenset(key for key in attempt.allowed if result.succeeded(key))
         if confirmed:
             await self._attempts.settle(attempt, Settled(confirmed=confirmed))

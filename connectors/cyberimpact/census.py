@@ -107,7 +107,11 @@ class Census:
         if kind == "express":
             return None, True
         wire = await self._client.member_consent(key)
-        consent = None if wire is None else read_consent(wire)
+        if wire is None:
+            # The contact is there and its consent isn't shown: it can't be judged, so it is guarded like an express
+            # one, and nothing of ours, which may be older, replaces it.
+            return None, True
+        consent = read_consent(wire)
         return consent, consent is not None and consent.express
 
     # --- all at once ---

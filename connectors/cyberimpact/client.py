@@ -25,6 +25,8 @@ DATES = {"dateReturnFormat": "ISO8601"}
 """With every call, so that dates carry an offset."""
 MISSING = 404
 FORBIDDEN = 403
+NOT_FOUND, REFUSED = "not_found", "refused"
+"""Codes of errors: what was asked for isn't there (404), or isn't given (another status that is no good)."""
 
 Kind = TypeVar("Kind")
 
@@ -101,10 +103,10 @@ class CyberimpactClient:
         answer = await self._ask(f"/members/{_segment(key)}/consent", "consent of a contact")
         return None if answer is None else _decode(answer, WireConsent)
 
-    async def batch(self, receipt: str) -> Mapping[str, Any] | None:
-        """How far a batch is; None where it isn't known (any more)."""
-        answer = await self._ask(f"/batches/{_segment(receipt)}", "state of a batch", {"showErrorDetails": "true"})
-        return None if answer is None else _decode(answer, dict[str, Any])
+    async def batch(self, receipt: str) -> Mapping[str, Any]:
+        """How far a batch is; ProviderError with the code `not_found` where it isn't known (any more)."""
+        answer = await self._get(f"/batches/{_segment(receipt)}", "such batch", {"showErrorDetails": "true"})
+        return _decode(answer, dict[str, Any])
 
     # --- writing: each sent once ---
 
@@ -155,7 +157,7 @@ class CyberimpactClient:
             raise ProviderError(
                 f"There is no {what} (404).",
                 hint="Check base_url: something else may be answering there.",
-                code="not_found",
+                code=NOT_FOUND,
             )
         return answer
 
@@ -165,7 +167,7 @@ class CyberimpactClient:
         if answer.status == MISSING:
             return None
         if not answer.good:
-            raise ProviderError(f"Cyberimpact refuses to give the {what} (status {answer.status}).", code="refused")
+            raise ProviderError(f"Cyberimpact refuses to give the {what} (status {answer.status}).", code=REFUSED)
         return answer
 
     async def _write(self, method: str, path: str, what: str, body: Mapping[str, Any] | None = None) -> Answer:

@@ -66,15 +66,15 @@ class Contacts:
         return standings
 
     async def settle(self, receipt: str, keys: Collection[str]) -> Settled:
-        """What became of a batch of an earlier run.
+        """What became of a batch of an earlier run; nothing is settled where it isn't finished yet.
 
-        A contact that isn't there after a completed batch was not added. Others that its result names neither by
-        address nor by number are still in doubt.
+        A contact that isn't there after a finished batch was not added. Others that its result names neither by
+        address nor by number are still in doubt. Raises ProviderError where Cyberimpact doesn't know the batch.
         """
-        batch = await self._batches.result(receipt)
+        batch = await self._batches.earlier(receipt)
         if batch is None:
             return Settled()
-        result = read_result(batch.get("result"))
+        result = read_result(batch.get("result"), frozenset(keys))
         confirmed = {key for key in keys if result.succeeded(key)}
         refuted = {key for key in keys if result.failed(key)}
         rest = set(keys) - confirmed - refuted

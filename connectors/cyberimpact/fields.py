@@ -73,7 +73,7 @@ class Calendar(NamedTuple):
 def make_draft(fields: Mapping[str, Any], calendar: Calendar) -> Draft:
     """Validate and normalise. Raises Rejected with the field and the reason, never with the value."""
     for name in fields.keys() - _NAMES:
-        _reject(name, "unknown_field", f"{name} is not a field of a contact.")
+        _reject(name, "unknown_field", "Not a field of a contact.")
     values: dict[str, Scalar] = {}
     for name, value in fields.items():
         read = _READERS.get(name)
@@ -85,7 +85,7 @@ def make_draft(fields: Mapping[str, Any], calendar: Calendar) -> Draft:
     values.update(_custom_values(fields.get("customFields")))
     basis = _required("relationType", fields)
     if basis not in RELATION_TYPES:
-        _reject("relationType", "unknown_relation", "relationType is none of the twelve that Cyberimpact knows.")
+        _reject("relationType", "unknown_relation", "None of the twelve that Cyberimpact knows.")
     date = _past_day("consentDate", _required("consentDate", fields), calendar)
     return Draft(
         key=make_key(fields),
@@ -99,7 +99,7 @@ def make_key(fields: Mapping[str, Any]) -> str:
     """The address as the key of a contact: trimmed and in lower case, nothing else folded. Raises Rejected."""
     address = _required("email", fields).lower()
     if not _is_address(address):
-        _reject("email", "not_an_address", "email is not an e-mail address.")
+        _reject("email", "not_an_address", "Not an e-mail address.")
     return address
 
 
@@ -121,6 +121,7 @@ def _passes(text: str) -> bool:
 
 
 def _reject(field: str, code: str, message: str) -> NoReturn:
+    """Raise Rejected. The field is told beside the message, which doesn't repeat it."""
     raise Rejected(message, field=field, code=code)
 
 
@@ -133,20 +134,20 @@ def _text(name: str, value: object) -> str:
     elif isinstance(value, bool):
         text = "true" if value else "false"
     elif isinstance(value, Mapping | list | tuple | set | frozenset):
-        _reject(name, "not_text", f"{name} must be one text.")
+        _reject(name, "not_text", "Not one text.")
     else:
         text = str(value)
     if len(text) > LONGEST:
-        _reject(name, "too_long", f"{name} is longer than {LONGEST} characters.")
+        _reject(name, "too_long", f"Longer than {LONGEST} characters.")
     if text == CLEARS:
-        _reject(name, "reserved", f"{name} is a word with which Cyberimpact empties a field.")
+        _reject(name, "reserved", "A word with which Cyberimpact empties a field.")
     return text
 
 
 def _required(name: str, fields: Mapping[str, Any]) -> str:
     text = _text(name, fields.get(name))
     if not text:
-        _reject(name, "missing", f"{name} is missing.")
+        _reject(name, "missing", "Missing.")
     return text
 
 
@@ -158,7 +159,7 @@ def _one_of(choices: frozenset[str], fold: Callable[[str], str], code: str, kind
     def read(name: str, text: str) -> str:
         folded = fold(text)
         if folded not in choices:
-            _reject(name, code, f"{name} is not {kind}.")
+            _reject(name, code, f"Not {kind}.")
         return folded
 
     return read
@@ -181,9 +182,9 @@ def _past_day(name: str, text: str, calendar: Calendar) -> dt.date:
     try:
         day = day_in(text, calendar.zone)
     except (ValueError, OverflowError):
-        _reject(name, "not_a_date", f"{name} is neither a day nor an instant with an offset.")
+        _reject(name, "not_a_date", "Neither a day nor an instant with an offset.")
     if day > calendar.today:
-        _reject(name, "in_future", f"{name} is in the future.")
+        _reject(name, "in_future", "In the future.")
     return day
 
 
@@ -192,7 +193,7 @@ def _custom_values(custom: object) -> dict[str, Scalar]:
     if custom is None:
         return {}
     if not isinstance(custom, Mapping):
-        _reject("customFields", "not_a_table", "customFields must be a table of names and texts.")
+        _reject("customFields", "not_a_table", "Not a table of names and texts.")
     return {f"{CUSTOM}{name}": text for name, value in custom.items() if (text := _text(f"{CUSTOM}{name}", value))}
 
 

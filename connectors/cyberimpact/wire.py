@@ -1,5 +1,6 @@
 """How parts of changes look in requests, and how batches look in answers (cyberimpact.md sections 4 and 5)."""
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -11,7 +12,10 @@ from syncengine.contracts import Part, Scalar, group_identity
 from syncengine.errors import ConfigError, Problem
 
 PROSE = frozenset({"description", "message"})
-"""Keys of sentences for people. Nothing is ever concluded from them."""
+"""Keys of sentences for people. Nothing is concluded from them but which address an error is about."""
+ADDRESS = re.compile(r"[^\s<>()\[\]\",;:]+@[^\s<>()\[\]\",;:]+")
+"""What may be an address in a sentence, with marks around it that may also be part of one."""
+MARKS = "'`.!?"
 
 
 class CustomIds(NamedTuple):
@@ -81,24 +85,39 @@ class Result(NamedTuple):
         return name in self.errors
 
 
-def read_result(result: object) -> Result:
-    """Read the rows of a batch. Their shape is undocumented: a name counts wherever it stands alone."""
+def read_result(result: object, asked: frozenset[str] = frozenset()) -> Result:
+    """Read the rows of a batch about these addresses. Their shape is undocumented: a name counts wherever it stands
+    alone, and an error that so names nobody is about the one address asked for that its texts mention.
+    """
     if not isinstance(result, Mapping):
         return Result(frozenset(), frozenset())
-    return Result(frozenset(_texts(result.get("successes"))), frozenset(_texts(result.get("errors"))))
+    successes = frozenset(_texts(result.get("successes")))
+    errors = result.get("errors")
+    rows = errors if isinstance(errors, list) else [errors]
+    return Result(successes, frozenset[str]().union(*(_blamed(row, asked, successes) for row in rows)))
 
 
-def _texts(value: object) -> Iterator[str]:
-    """Every name in a value of any shape, as keys are written; prose left out, and numbers that are no ids."""
+def _blamed(row: object, asked: frozenset[str], successes: frozenset[str]) -> frozenset[str]:
+    """Whom an error names, or else mentions. Who is among the successes is not blamed for a mention."""
+    names = frozenset(_texts(row))
+    if not names.isdisjoint(asked):
+        return names
+    found = (mention.strip(MARKS) for text in _texts(row, prose=True) for mention in ADDRESS.findall(text))
+    mentioned = asked.intersection(found)
+    return names | (mentioned - successes) if len(mentioned) == 1 else names
+
+
+def _texts(value: object, *, prose: bool = False) -> Iterator[str]:
+    """Every name in a value of any shape, as keys are written; without `prose`, and without numbers that are no ids."""
     if isinstance(value, str | int):
         yield str(value).strip().lower()
     elif isinstance(value, Mapping):
         for name, item in value.items():
-            if name not in PROSE and ("id" in str(name).lower() or not isinstance(item, int)):
-                yield from _texts(item)
+            if (prose or name not in PROSE) and ("id" in str(name).lower() or not isinstance(item, int)):
+                yield from _texts(item, prose=prose)
     elif isinstance(value, list):
         for item in value:
-            yield from _texts(item)
+            yield from _texts(item, prose=prose)
 
 
 def _tidy(value: object) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Literal, NamedTuple
 
+import msgspec
+
 from connectors.cyberimpact.client import CyberimpactClient
 from syncengine.contracts import Attempt, Attempts, Clock, Part, Settled
 from syncengine.errors import AuthError, ProviderError, RateLimited, Transient
@@ -66,6 +68,8 @@ class Writer:
                 if error.retry_after is None and number + 1 < SENDS:  # a stated wait is kept by `ready`
                     await self._clock.sleep(min(BACKOFF_FIRST * 2**number, BACKOFF_LONGEST))
                 continue
+            if answer.good and not _from_the_api(answer):
+                return Reply("lost", attempt)
             return Reply(_judge(answer), attempt, answer)
         if untouched:
             await self.refute(attempt)
@@ -83,6 +87,19 @@ class Writer:
             await self._client.http.ready()
             attempt = await self._attempts.renew(attempt)
         return attempt
+
+
+def _from_the_api(answer: Answer) -> bool:
+    """Whether a good answer can be Cyberimpact's own: JSON, or nothing. A page comes from something in between, and
+    whether the request got through nobody knows.
+    """
+    if not answer.content.strip():
+        return True
+    try:
+        msgspec.json.decode(answer.content)
+    except msgspec.DecodeError:
+        return False
+    return True
 
 
 def _judge(answer: Answer) -> Literal["good", "refused"]:

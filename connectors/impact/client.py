@@ -18,7 +18,7 @@ MOST_PAGES = 10
 """A query over more pages is refused (impact.md section 3)."""
 PAGE_SIZE = 20_000
 """Rows asked for: maximum and default of Actions and ActionUpdates (impact.md section 3)."""
-LONGEST_LIST = 1_000
+LONGEST_LIST = 500
 """Pages after which a list without a documented limit is taken for endless."""
 SAME_PAGE = 2
 """How often one page is asked for: a page that names itself as the next one may do so only once."""

@@ -6,10 +6,10 @@ program sees text only, spelt as it was on the wire.
 
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -42,7 +42,8 @@ class Shape:
         if names is not None:
             # No row refers to itself, so the collector need not look at them: there are 200,000 in a run.
             row = msgspec.defstruct(key, [(name, Any, None) for name in sorted(names)], gc=False)
-        rows = ("rows", list[row] | None, msgspec.field(default=None, name=key))
+        # A list may come as an empty text (impact.md section 2); any other text is no list.
+        rows = ("rows", list[row] | Literal[""] | None, msgspec.field(default=None, name=key))
         envelope: Any = msgspec.defstruct("List", [rows], bases=(Envelope,))
         # Untyped decimals are kept as the text that they were: "0.8800" must not become 0.88.
         self._decoder: msgspec.json.Decoder[Envelope | None] = msgspec.json.Decoder(envelope | None, float_hook=str)
@@ -56,13 +57,16 @@ class Shape:
                 code="got_xml",
             )
         try:
-            return self._decoder.decode(body) or Envelope()
+            page = self._decoder.decode(body) or Envelope()
         except msgspec.DecodeError:
             raise ProviderError(
                 f"impact.com: the answer is no list of {self.key} ({len(body)} bytes).",
                 hint="Check base_url; if it is right, the API has changed.",
                 code="not_json",
             ) from None
+        if page.rows == "":
+            page.rows = None
+        return page
 
 
 @lru_cache(maxsize=64)
@@ -86,6 +90,12 @@ def read_column(rows: Sequence[Any], name: str) -> list[Any]:
         for value in map(attrgetter(name), rows)
     ]
     return [without_account(uri) for uri in column] if name.endswith("Uri") else column
+
+
+def read_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """All fields of one row as text or None."""
+    texts = {name: to_text(value) for name, value in row.items()}
+    return {name: without_account(text) if name.endswith("Uri") else text for name, text in texts.items()}
 
 
 def to_text(value: Any) -> Any:

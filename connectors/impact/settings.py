@@ -3,12 +3,18 @@
 import datetime as dt
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, HttpUrl, SecretStr, StringConstraints
 
 from syncengine.contracts import Duration
 
 Sid = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$", strip_whitespace=True)]
 CampaignId = Annotated[str, StringConstraints(pattern=r"^\d+$", strip_whitespace=True)]
+
+
+def _strip(secret: object) -> object:
+    """A variable or a file often ends with a new line."""
+    text = secret.get_secret_value() if isinstance(secret, SecretStr) else secret
+    return text.strip() if isinstance(text, str) else text
 
 
 class ImpactSettings(BaseModel):
@@ -17,7 +23,9 @@ class ImpactSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     account_sid: Sid = Field(description="Account SID of the API token: Settings → API access in impact.com.")
-    auth_token: SecretStr = Field(min_length=1, description="Auth Token that belongs to the Account SID.")
+    auth_token: Annotated[SecretStr, Field(min_length=1), BeforeValidator(_strip)] = Field(
+        description="Auth Token that belongs to the Account SID."
+    )
     base_url: HttpUrl = Field(default=HttpUrl("https://api.impact.com"), description="Where the API answers.")
     api_version: int = Field(default=14, ge=1, description="Pinned with every request as IR-Version.")
     advertiser_account: CampaignId | None = Field(

@@ -9,7 +9,7 @@ import structlog
 from pydantic import BaseModel
 
 from connectors.impact.client import MOST_PAGES, PAGE_SIZE, ImpactClient, Unanswerable
-from connectors.impact.decoding import read_column, read_rows, shape, to_moment, to_text
+from connectors.impact.decoding import read_column, read_row, read_rows, shape, to_moment, to_text
 from connectors.impact.position import Position
 from connectors.impact.settings import ActionOptions, NoOptions
 from connectors.impact.windows import HISTORY, Window, first_window, whole_second, wire
@@ -184,7 +184,7 @@ async def read_campaigns(client: ImpactClient) -> list[dict[str, Any]]:
     async with aclosing(client.list("Campaigns", shape("Campaigns", None), {})) as pages:
         async for rows, _ in pages:
             for raw in rows:
-                row = {name: to_text(value) for name, value in raw.items()}
+                row = read_row(raw)
                 if not row.get("Id"):
                     raise ProviderError("impact.com: a campaign has no Id.", code="no_id")
                 found[row["Id"]] = row

@@ -1,5 +1,6 @@
 """`connectors`: what can be connected, and everything that may be set or named for it, from the code itself."""
 
+import datetime as dt
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from syncengine.cli.command import DONE, FAILED, Session, command
+from syncengine.cli.phrases import describe_span
 from syncengine.cli.screen import print_json
 from syncengine.errors import ConfigError
 
@@ -105,11 +107,21 @@ def _fields(model: "type[BaseModel]") -> list[dict[str, Any]]:
             "type": _kind(field),
             "required": name in required,
             "secret": _mentions(field, "format", "password"),
-            "default": None if _mentions(field, "format", "password") else field.get("default"),
+            "default": None if _mentions(field, "format", "password") else _default(field),
             "description": field.get("description", ""),
         }
         for name, field in schema.get("properties", {}).items()
     ]
+
+
+def _default(field: Mapping[str, Any]) -> Any:
+    """A default as the configuration takes it: a JSON schema writes spans of time as "PT10M"."""
+    default = field.get("default")
+    if default is None or not _mentions(field, "format", "duration"):
+        return default
+    from pydantic import TypeAdapter
+
+    return describe_span(TypeAdapter(dt.timedelta).validate_python(default))
 
 
 def _kind(field: Mapping[str, Any]) -> str:

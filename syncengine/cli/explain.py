@@ -25,6 +25,7 @@ TARGET_STATES = {
     "rejected": "refused",
     "held": "held back",
 }
+IN_DOUBT = "in doubt: nobody knows whether the last request took effect; the next sync asks before it sends again"
 RECORD_STATES = {
     "live": "in effect",
     "waiting": "waits for a lookup to know it",
@@ -65,12 +66,13 @@ def explain(
         found = store.read_now(find, key) if store else None
         every = store.read_now(rejects) + store.read_now(rejects, dismissed=True) if store else []
     concerned = [reject for reject in every if found and _concerns(reject, found)]
-    met = found is not None and bool(found.targets or found.records or found.suppressed_only)
+    met = found is not None and bool(found.targets or found.records or found.suppressed_only or concerned)
     if session.json:
         print_json(_data(key, found, concerned))
     elif found is None or not met:
         typer.echo(f'"{key.strip()}" was never met: no record, no address and no suppression of that name is stored.')
         typer.echo("Records that the mapping's `where` filters are not stored; syncengine read shows them.")
+        typer.echo("Rejected records are found by their id only; syncengine rejects list shows them.")
     else:
         for line in _lines(found, concerned, settings.engine.timezone):
             typer.echo(line)
@@ -78,6 +80,9 @@ def explain(
 
 
 def _concerns(reject: "Reject", found: "Explanation") -> bool:
+    asked = found.asked.strip()
+    if reject.key is not None and reject.key in {asked, asked.lower()}:
+        return True
     if reject.record is not None:
         return any((record.mapping, record.id) == (reject.mapping, reject.record) for record in found.records)
     return any((target.destination, target.key) == (reject.destination, reject.key) for target in found.targets)
@@ -123,18 +128,20 @@ def _lines(found: "Explanation", rejects: "list[Reject]", zone: ZoneInfo) -> Ite
 def _target_lines(target: "TargetNote", zone: ZoneInfo) -> Iterator[str]:
     yield typer.style(f"{target.key} in {target.destination}", bold=True)
     why = f": {describe_reason(target.code)}" if target.code and target.state != "pending" else ""
-    yield f"  now         {TARGET_STATES.get(target.state, target.state)}{why}"
+    doubtful = target.state == "pending" and any(attempt.state == "open" for attempt in target.attempts)
+    yield f"  now         {IN_DOUBT if doubtful else TARGET_STATES.get(target.state, target.state)}{why}"
     if target.suppression:
         yield (
             f"  suppressed  {describe_reason(target.suppression)}, known since"
             f" {describe_moment(target.suppressed_since, zone)}"
         )
     wanted = ", ".join(f"{name} {value}" for name, value in target.desired.fields.items())
-    yield f"  should be   {wanted or 'nothing: none of its records is in effect'}"
-    if target.desired.groups:
-        yield f"              in {', '.join(target.desired.groups)}"
-    if target.desired.consent:
-        yield f"              {_consent(target.desired.consent)}"
+    should = [wanted] if wanted else []
+    should += [f"in {', '.join(target.desired.groups)}"] if target.desired.groups else []
+    should += [_consent(target.desired.consent)] if target.desired.consent else []
+    first, *others = should or ["nothing: none of its records is in effect"]
+    yield f"  should be   {first}"
+    yield from (f"              {other}" for other in others)
     yield f"  delivered   {_delivered(target)}"
     if target.delivered.consent:
         yield f"              {_consent(target.delivered.consent)}"

@@ -10,6 +10,7 @@ __all__ = [
     "describe_consent",
     "describe_moment",
     "describe_reason",
+    "describe_span",
     "join_counts",
     "number_of",
     "records_sum",
@@ -79,6 +80,15 @@ def describe_age(age: dt.timedelta) -> str:
         if seconds >= size:
             return number_of(seconds // size, name)
     return "no time"
+
+
+def describe_span(span: dt.timedelta) -> str:
+    """An exact length of time as the configuration takes it: "10 minutes", "90 seconds", "0.5 seconds"."""
+    seconds = span.total_seconds()
+    for size, name in UNITS:
+        if seconds >= size and seconds % size == 0:
+            return number_of(int(seconds // size), name)
+    return f"{seconds:g} seconds"
 
 
 def describe_consent(basis: str, date: dt.date, expires: dt.date | None) -> str:

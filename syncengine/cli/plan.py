@@ -183,7 +183,7 @@ def _data(found: Plan, report: "RunReport") -> dict[str, Any]:
 
 
 def _print(found: Plan, report: "RunReport", settings: "Settings") -> None:
-    from syncengine.cli.report import failure_lines
+    from syncengine.cli.report import failure_lines, failure_places
 
     rows = list(found.rows())
     if rows:
@@ -193,7 +193,8 @@ def _print(found: Plan, report: "RunReport", settings: "Settings") -> None:
     if hidden:
         typer.echo(f"… and {hidden:,} more; --limit 0 shows all.\n")
     told = ", ".join(f"{found.totals[kind]:,} {word}" for kind, word in KINDS.items() if found.totals[kind])
-    typer.echo(f"If sync ran now: {told or 'nothing to do, all is as it should be'}.")
+    nothing = "nothing is known to do" if report.failures else "nothing to do, all is as it should be"
+    typer.echo(f"If sync ran now: {told or nothing}.")
     for part in report.mappings:
         typer.echo(f"{part.mapping}: {records_sum(part.counts)}")
         if left_out := part.counts["list_items_left_out"]:
@@ -201,7 +202,7 @@ def _print(found: Plan, report: "RunReport", settings: "Settings") -> None:
     for line in failure_lines(report, settings.engine.timezone):
         typer.echo(line)
     if report.failures:
-        typer.echo("This plan is not complete.")
+        typer.echo(f"This plan is not complete. Missing: {'; '.join(failure_places(report))}.")
     elif found.totals["create"] or found.totals["change"]:
         typer.echo("Nothing was written. Next: syncengine sync")
 

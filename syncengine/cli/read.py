@@ -2,6 +2,7 @@
 
 import datetime as dt
 import tomllib
+from collections.abc import Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
@@ -41,7 +42,8 @@ async def read(
     fields: Annotated[str | None, typer.Option(metavar="A,B,…", help="Only these fields.")] = None,
     partition: Annotated[list[str] | None, typer.Option(help="Only this partition; may be repeated.")] = None,
     options: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="An option of the stream; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="An option of the stream, a list as A,B or as JSON; may be repeated."),
     ] = None,
 ) -> int:
     """Print a stream's records as JSON lines.
@@ -137,12 +139,16 @@ def _fields(stream: "Stream", fields: str | None) -> frozenset[str] | None:
 
 
 def _options(stream: "Stream", given: list[str]) -> "BaseModel":
-    """Validate options; a value is read as TOML where it is some (`["1000"]`, `true`), else as plain text."""
+    """Validate options; a value is read as TOML where it is some (`["1000"]`, `true`), else as plain text.
+
+    Where the option is a list, a single value or a text with commas is one: campaigns=1000,2000.
+    """
     from pydantic import ValidationError
 
     from syncengine.validation import problems_of
 
     values: dict[str, Any] = {}
+    known = stream.Options.model_json_schema().get("properties", {})
     for item in given:
         name, equals, value = item.partition("=")
         if not equals:
@@ -151,10 +157,16 @@ def _options(stream: "Stream", given: list[str]) -> "BaseModel":
             values[name] = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
             values[name] = value
+        if _is_list(known.get(name, {})) and not isinstance(values[name], list):
+            values[name] = [text.strip().strip("\"'") for text in value.split(",") if text.strip()]
     try:
         return stream.Options.model_validate(values)
     except ValidationError as error:
         raise ConfigError(problems_of(error, stream.Options, "--options")) from None
+
+
+def _is_list(field: Mapping[str, Any]) -> bool:
+    return field.get("type") == "array" or any(_is_list(option) for option in field.get("anyOf", ()))
 
 
 async def _partitions(stream: "Stream", options: "BaseModel", chosen: list[str]) -> list[str]:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from syncengine.cli.command import DONE, FAILED, Session, command
+from syncengine.cli.failure import explain
 from syncengine.cli.phrases import describe_moment, number_of
 from syncengine.cli.screen import print_json, print_table
+from syncengine.errors import SyncError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,11 +72,12 @@ def show(session: Session, ids: Ids = None) -> int:
     if not ids:
         raise typer.BadParameter("Name at least one; syncengine rejects list shows them.", param_hint="ID")
     if session.json:
-        print_json([reject._asdict() for reject in found])
+        if found:
+            print_json([reject._asdict() for reject in found])
     else:
         for reject in found:
             _print(reject, settings.engine.timezone)
-    return _tell_missing(missing)
+    return _tell_missing(session, missing)
 
 
 def retry(session: Session, ids: Ids = None, every: Every = False, mapping: OfMapping = None) -> int:
@@ -129,9 +132,10 @@ def _find(store: "Store | None", ids: Sequence[int]) -> "tuple[list[Reject], lis
     return found, sorted(set(ids) - {reject.id for reject in found})
 
 
-def _tell_missing(missing: Collection[int]) -> int:
+def _tell_missing(session: Session, missing: Collection[int]) -> int:
     for number in missing:
-        typer.echo(f"Error: There is no reject {number}. It may have gone through since.", err=True)
+        error = SyncError(f"There is no reject {number}. It may have gone through since.", code="no_such_reject")
+        explain(error, debug=False, as_json=session.json)
     return FAILED if missing else DONE
 
 
@@ -142,7 +146,7 @@ def _tell_done(session: Session, done: int, missing: Collection[int], what: str)
         typer.echo(f"{number_of(done, 'reject')} {what}")
     elif not missing:
         typer.echo(NONE_OPEN)
-    return _tell_missing(missing)
+    return _tell_missing(session, missing)
 
 
 def _cells(reject: "Reject", zone: "ZoneInfo") -> tuple[str, ...]:

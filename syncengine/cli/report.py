@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from syncengine.engine.report import DeliveryReport, MappingReport, RunReport
     from syncengine.errors import SyncError
 
-__all__ = ["exit_code", "failure_lines", "report_data", "report_lines"]
+__all__ = ["exit_code", "failure_lines", "failure_places", "report_data", "report_lines"]
 
 THIS_RUN = {
     "delivered": "delivered",
@@ -65,6 +65,11 @@ def failure_lines(report: "RunReport", zone: ZoneInfo) -> Iterator[str]:
             yield f"  → {redact(error.hint)}"
 
 
+def failure_places(report: "RunReport") -> list[str]:
+    """The mappings, partitions and destinations that something stopped."""
+    return list(dict.fromkeys(where for where, _ in _failures(report)))
+
+
 def report_data(report: "RunReport") -> dict[str, Any]:
     """The whole report for programs."""
     return {
@@ -114,7 +119,9 @@ def _message(error: "SyncError", zone: ZoneInfo) -> str:
     from syncengine.redaction import redact
 
     if isinstance(error, RateLimited):
-        return f"{redact(error.message)} It can go on at {describe_moment(error.until, zone)}."
+        # The sentence of the connection says the moment in UTC; people are told it once, on their own clock.
+        message = error.message.replace(f" until {error.until:%Y-%m-%d %H:%M:%S} UTC", "")
+        return f"{redact(message)} It can go on at {describe_moment(error.until, zone)}."
     return redact(error.message)
 
 
@@ -143,5 +150,6 @@ def _this_run(delivery: "DeliveryReport") -> str:
 def _requests(requests: Mapping[str, int]) -> str:
     refused = {name.removeprefix(STATUS): n for name, n in sorted(requests.items()) if name.startswith(STATUS)}
     told = ", ".join(f"status {status} {n:,} times" for status, n in refused.items())
-    retried = f", {requests.get('retried', 0):,} of them again" if requests.get("retried") else ""
+    failed = requests.get("failed_requests", 0)
+    retried = f", {failed:,} of them failed and were sent again or put off" if failed else ""
     return f"{number_of(requests.get('requests', 0), 'request')} sent{retried}{f' ({told})' if told else ''}."

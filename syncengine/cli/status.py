@@ -43,7 +43,7 @@ def status(session: Session) -> int:
 
     Without any network; what is at the providers now is not asked.
     """
-    from syncengine.cli.workplace import NO_RUN_YET, open_existing
+    from syncengine.cli.workplace import NO_RUN_YET, open_existing, tell_interrupted
     from syncengine.state.reports import destination_status, mapping_status
 
     settings = session.load()
@@ -53,6 +53,10 @@ def status(session: Session) -> int:
             return DONE
         now = store.clock.now()
         mappings = [store.read_now(mapping_status, name) for name in settings.mappings]
+        mappings = [
+            each._replace(last_run=tell_interrupted(store, each.last_run)) if each.last_run else each
+            for each in mappings
+        ]
         destinations = [
             store.read_now(destination_status, name)
             for name in dict.fromkeys(mapping.spec.destination for mapping in settings.mappings.values())

@@ -8,9 +8,10 @@ from syncengine.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from syncengine.config import Settings
+    from syncengine.state.runs import Run
     from syncengine.state.store import Store
 
-__all__ = ["NO_RUN_YET", "choose_mappings", "open_existing"]
+__all__ = ["NO_RUN_YET", "choose_mappings", "open_existing", "tell_interrupted"]
 
 NO_RUN_YET = "There was no run yet. Next: syncengine plan, then syncengine sync."
 
@@ -44,3 +45,10 @@ def open_existing(settings: "Settings") -> "Iterator[Store | None]":
         return
     with Store.open(settings.engine.database, SystemClock()) as store:
         yield store
+
+
+def tell_interrupted(store: "Store", run: "Run") -> "Run":
+    """The run; "interrupted" where its row says that it runs and nobody holds its mapping (killed, or a full disk)."""
+    if run.state == "running" and not store.locks.held(f"mapping {run.mapping}"):
+        return run._replace(state="interrupted")
+    return run

@@ -1,5 +1,6 @@
 """Step three: send to each target what differs, each sending written down first, each revision ending in one place."""
 
+import asyncio
 import datetime as dt
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -71,22 +72,24 @@ class Delivery:
 
     async def settle(self) -> None:
         """Find out what became of every request whose end isn't known: after a crash, a lost answer, a slow batch."""
-        for attempt in await self._store.read(attempts.unsettled, self.name):
-            settled = Settled()
-            lost = attempt.receipt is None
-            if attempt.receipt is not None and isinstance(self._destination, Resumable):
-                try:
-                    settled = await self._destination.settle(attempt.receipt, attempt.keys)
-                except ProviderError:  # the provider no longer knows this receipt
-                    lost = True
+        open_ = await self._store.read(attempts.unsettled, self.name)
+        answers = await asyncio.gather(*(self._ask(attempt) for attempt in open_))
+        for attempt, (settled, lost) in zip(open_, answers, strict=True):
             await self._store.write(attempts.settle, self.name, attempt.id, settled)
             left = attempt.keys - settled.confirmed - settled.refuted
             overdue = self._store.clock.now() - attempt.sent_at > DOUBT
+            self.counts["settled_later"] += len(attempt.keys) - len(left)
             if left and self._destination.repeatable and (lost or overdue):
                 await self._store.write(attempts.lose, self.name, attempt.id)
-                left = frozenset()
-            self.counts["settled_later"] += len(attempt.keys) - len(left)
-            self.counts["in_doubt"] += len(left)
+
+    async def _ask(self, attempt: attempts.OpenAttempt) -> tuple[Settled, bool]:
+        """What became of it, and whether nobody will ever tell."""
+        if attempt.receipt is None or not isinstance(self._destination, Resumable):
+            return Settled(), attempt.receipt is None
+        try:
+            return await self._destination.settle(attempt.receipt, attempt.keys), False
+        except ProviderError:  # the provider no longer knows this receipt
+            return Settled(), True
 
     async def prepare(self) -> AsyncGenerator[list[Prepared]]:
         """Slices of pending targets with what is to be done about each. Reads at the provider, writes nothing there."""

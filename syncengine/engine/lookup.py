@@ -65,13 +65,16 @@ async def _ask_alias(
 def _answers(mapping: BoundMapping, rule: LookupRule, rows: Sequence[Row]) -> list[Row]:
     """The rows that say who it is: one in which the key field's attributes are all empty is no answer."""
     columns = mapping.rule.answer_columns.get(rule.alias, frozenset())
-    different: list[Row] = []
+    different: dict[frozenset[tuple[str, object]], Row] = {}
     for row in rows:
         if columns and all(not (row.get(name) or "").strip() for name in columns):
             continue
-        if row not in different:
-            different.append(row)
-    return different
+        # The same but for blanks and case is the same person: addresses are keyed so, too.
+        same = frozenset(
+            (name, text.strip().casefold() if isinstance(text, str) else text) for name, text in row.items()
+        )
+        different.setdefault(same, row)
+    return list(different.values())
 
 
 def _take(answer: Answered, rule: LookupRule, place: int, key: str, rows: Sequence[Row]) -> None:

@@ -144,7 +144,7 @@ class PagePlanner:
             return
         message = answer.message
         if waits and answer.wait:
-            message += f" It waited for {_days(answer.wait)}."
+            message += f" It waited for {_span(answer.wait)}."
         self._reject(record, before, answer.code, answer.field or None, message)
 
     def _retract(self, record: Record, before: Known | None) -> None:
@@ -267,5 +267,10 @@ def check_records(counts: Mapping[str, int]) -> None:
         )
 
 
-def _days(wait: dt.timedelta) -> str:
-    return f"{wait.days} days" if wait.days > 1 else f"{wait.total_seconds() / 3600:g} hours"
+def _span(wait: dt.timedelta) -> str:
+    """A span in the largest unit that makes it a whole number: 3 days, 90 minutes."""
+    seconds = int(wait.total_seconds())
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)):
+        if seconds % length == 0 and seconds >= length:
+            return f"{seconds // length} {unit}{'' if seconds == length else 's'}"
+    return f"{wait.total_seconds():g} seconds"

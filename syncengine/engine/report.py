@@ -4,7 +4,25 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from syncengine.errors import SyncError
+from syncengine.errors import (
+    AuthError,
+    Busy,
+    ConfigError,
+    InDoubt,
+    ProviderError,
+    Rejected,
+    SyncError,
+    Transient,
+)
+
+CONTAINED = (AuthError, Busy, ConfigError, InDoubt, ProviderError, Rejected, Transient)
+"""What stops one partition, mapping or destination. Not StateError: on a full disk nothing more may be read or sent."""
+REQUEST_COUNTS = {
+    "requests": "requests",
+    "failed_requests": "requests_failed",
+    "status_429": "requests_throttled",
+}
+"""What a run's row keeps of the requests of the whole sync, beside the last destination's counts."""
 
 
 class Progress(NamedTuple):
@@ -35,6 +53,21 @@ class DeliveryReport:
     counts: Counter[str] = field(default_factory=Counter)
     revisions: dict[str, int] = field(default_factory=dict)
     failure: SyncError | None = None
+
+    def unfinished(self) -> SyncError | None:
+        """A delivery after which something is open is not done, even where no request failed as a whole."""
+        if (doubt := self.revisions.get("in_doubt", 0)) > 0:
+            return InDoubt(
+                f"{self.destination}: of {doubt} contacts nobody knows whether the last request took effect.",
+                hint="The next run asks again, and sends again what had none. If it stays so, ask the provider.",
+            )
+        if (put_off := self.counts["retry"]) > 0:
+            return Transient(
+                f"{self.destination}: {put_off} contacts could not be written now.",
+                hint="They are tried again by themselves; `syncengine explain ADDRESS` says more.",
+                code="put_off",
+            )
+        return None
 
 
 @dataclass(slots=True)

@@ -6,13 +6,11 @@ mapping or destination that fails doesn't stop the others.
 
 import asyncio
 import datetime as dt
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, aclosing
 from typing import Literal
 
 import structlog
-from sqlalchemy import Connection
 
 from syncengine.binding import BoundMapping
 from syncengine.contracts import Checkpoint, Range, Record
@@ -21,8 +19,15 @@ from syncengine.engine.columns import verify_columns
 from syncengine.engine.deliver import Delivery, Prepared
 from syncengine.engine.plan import Circumstances, PagePlanner, Planned
 from syncengine.engine.read import read_pages
-from syncengine.engine.report import DeliveryReport, MappingReport, Progress, RunReport
-from syncengine.errors import AuthError, Busy, ConfigError, InDoubt, ProviderError, RateLimited, Rejected, Transient
+from syncengine.engine.report import (
+    CONTAINED,
+    REQUEST_COUNTS,
+    DeliveryReport,
+    MappingReport,
+    Progress,
+    RunReport,
+)
+from syncengine.errors import AuthError, RateLimited
 from syncengine.session import Session
 from syncengine.state import records, runs, targets
 from syncengine.state.backfills import Backfill, end_partition, finish, open_backfills
@@ -34,8 +39,6 @@ RELEASE_AT_ONCE = 5_000
 LOCK_PATIENCE = 600.0
 """Seconds that a run waits for another one to finish delivering to the same destination."""
 
-CONTAINED = (AuthError, Busy, ConfigError, InDoubt, ProviderError, Rejected, Transient)
-"""What stops one partition, mapping or destination. Not StateError: on a full disk nothing more may be read or sent."""
 
 log = structlog.get_logger(__name__)
 
@@ -73,8 +76,8 @@ class Runner:
             except BaseException as error:
                 await self._abandon(report, "stopped" if isinstance(error, asyncio.CancelledError) else "failed")
                 raise
+            report.requests = self._session.request_counts() - before
             await self._end_runs(report)
-        report.requests = self._session.request_counts() - before
         report.stopped = self._stopping()
         return report
 
@@ -215,7 +218,7 @@ class Runner:
     async def _commit(self, part: MappingReport, planned: Planned) -> None:
         """One page, one transaction: its records, its targets, its checkpoint, and the run's counts."""
         counts = part.counts + planned.counts
-        revisions = await self._store.write(_commit_page, part.run, planned, counts, self._store.clock.now())
+        revisions = await self._store.write(runs.commit_page, part.run, planned.commit, counts, self._store.clock.now())
         part.counts = counts
         part.counts["revisions"] += revisions
         self._committed(planned.commit)
@@ -250,6 +253,7 @@ class Runner:
         del part.counts["seen"]
         await self._store.read(targets.check_revisions, destination)
         part.revisions = await self._store.read(targets.revisions, destination)
+        part.failure = part.failure or part.unfinished()
         return part
 
     async def _end_runs(self, report: RunReport) -> None:
@@ -259,6 +263,10 @@ class Runner:
             part.counts.update({f"targets_{name}": number for name, number in delivery.counts.items()})
             if delivery.failure is not None and part.state == "done":
                 part.state = "deferred" if isinstance(delivery.failure, RateLimited) else "failed"
+        if report.deliveries:
+            part = self._carrier(report, report.deliveries[-1].destination)
+            for name, count in REQUEST_COUNTS.items():
+                part.counts[count] = report.requests[name]
         for part in report.mappings:
             errors = list(part.failures.values())
             errors += [
@@ -289,9 +297,3 @@ class Runner:
 
     def _mapping(self, name: str) -> BoundMapping:
         return self._session.workspace.mappings[name]
-
-
-def _commit_page(connection: Connection, run: int, planned: Planned, counts: Counter[str], now: dt.datetime) -> int:
-    revisions = records.commit_page(connection, planned.commit, now)
-    runs.keep_counts(connection, run, counts)
-    return revisions

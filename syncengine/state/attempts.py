@@ -122,12 +122,19 @@ def unsettled(connection: Connection, destination: str) -> list[OpenAttempt]:
 
 
 def _give_up(connection: Connection, destination: str, attempt: int, parts: Mapping[str, Part]) -> None:
-    """The old value of a field that was sent may stand there or the new one, so neither is known."""
+    """The old value of a field that was sent may stand there or the new one, so neither is known. Nor is whether
+    somebody is still in a group that was to be left: if it is asked for again, it is joined again.
+    """
     delivered = delivered_of(connection, destination, parts)
     for key, part in parts.items():
         for name in part.fields:
             delivered[key].fields.pop(name, None)
     keep_delivered(connection, destination, delivered)
+    execute_many(
+        connection,
+        "UPDATE membership SET state='maybe' WHERE destination=? AND key=? AND identity=? AND state='ours'",
+        [(destination, key, group_identity(title)) for key, part in parts.items() for title in part.leave],
+    )
     _close(connection, attempt, parts, "lost")
 
 

@@ -140,11 +140,20 @@ def _explain(error: DBAPIError | sqlite3.Error, path: Path | None) -> StateError
 
 
 def create_private(path: Path) -> None:
-    """Make the file ours alone before anything stands in it (umask is not trusted)."""
+    """Make the file ours alone before anything stands in it (umask is not trusted).
+
+    Raises StateError, and where the folder is missing or closed to us what `explained` makes one of.
+    """
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, OWNER_ONLY))
     except FileExistsError:
         return
+    except (PermissionError, FileNotFoundError):
+        raise  # `explained` knows better what to do about these
+    except OSError as error:
+        what = (error.strerror or type(error).__name__).lower()
+        hint = "The folder of engine.database must be one that can be written to, on a disk with room."
+        raise StateError(f"{path}: the file can't be made: {what}.", hint=hint, code="not_made") from None
 
 
 def _read_only(path: Path) -> sqlite3.Connection:

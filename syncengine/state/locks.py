@@ -36,7 +36,7 @@ class Locks:
             yield
             return
         make_folder(self._folder)
-        path = self._folder / name.replace(" ", "-").replace("/", "_")
+        path = self._path(self._folder, name)
         with explained_place(path):
             handle = os.open(path, os.O_CREAT | os.O_RDWR, OWNER_ONLY)
         try:
@@ -63,6 +63,23 @@ class Locks:
                 await self._clock.sleep(WAIT_STEP)
             yield
 
+    def held(self, name: str) -> bool:
+        """Whether anybody holds the lock now. Makes nothing, and doesn't wait."""
+        if self._folder is None:
+            return False
+        path = self._path(self._folder, name)
+        try:
+            handle = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(handle)
+        return False
+
     def _take(self, handle: int, name: str) -> None:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -73,6 +90,10 @@ class Locks:
             ) from None
         os.truncate(handle, 0)
         os.pwrite(handle, self._holder().encode(), 0)
+
+    @staticmethod
+    def _path(folder: Path, name: str) -> Path:
+        return folder / name.replace(" ", "-").replace("/", "_")
 
     def _holder(self) -> str:
         since = self._clock.now().astimezone(dt.UTC)

@@ -7,7 +7,9 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Connection
 
+from syncengine.state import records
 from syncengine.state.models import iso
+from syncengine.state.records import PageCommit
 
 
 class Run(NamedTuple):
@@ -34,6 +36,13 @@ def start_run(connection: Connection, mapping: str, kind: str, now: dt.datetime)
         (mapping, kind, iso(now)),
     ).one()
     return int(row[0])
+
+
+def commit_page(connection: Connection, run: int, page: PageCommit, counts: Mapping[str, int], now: dt.datetime) -> int:
+    """One planned page and the run's counts with it. Returns the number of new revisions."""
+    revisions = records.commit_page(connection, page, now)
+    keep_counts(connection, run, counts)
+    return revisions
 
 
 def keep_counts(connection: Connection, run: int, counts: Mapping[str, int]) -> None:

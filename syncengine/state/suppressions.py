@@ -107,7 +107,7 @@ def lift(connection: Connection, destination: str, keys: Collection[str]) -> Non
     execute_many(
         connection,
         "UPDATE target SET state='pending', code=NULL, due_at=NULL"
-        " WHERE destination=?1 AND state='suppressed' AND (key=?2 OR code='earlier_address')",
+        " WHERE destination=? AND key=? AND state='suppressed'",
         [(destination, key) for key in keys],
     )
     connection.exec_driver_sql(

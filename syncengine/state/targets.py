@@ -190,8 +190,10 @@ def conclude(connection: Connection, destination: str, endings: Iterable[Ending]
     for outcome, revision, tries, there in endings:
         state: str = "there" if there else outcome.status
         due = None
-        if state in {"retry", "in_doubt"}:  # an open attempt, not the target, keeps what is in doubt
-            state, due = "pending", iso(now + min(AFTER_RETRY * 2**tries, LONGEST_RETRY))
+        if state == "retry":
+            due = iso(now + min(AFTER_RETRY * 2**tries, LONGEST_RETRY))
+        if state in {"retry", "in_doubt"}:  # an open attempt keeps what is in doubt; once it is settled nothing waits
+            state = "pending"
         if state in {"delivered", "there"}:
             delivered.append((revision, destination, outcome.key))
         if state == "rejected":

@@ -4,7 +4,9 @@ import json
 
 from tests.cli.conftest import Program
 from tests.cli.desk_setup import CONFIG
+from tests.cli.shop import Shop
 
+RECIPE = 'use = "new-customers"'
 OTHER = """
 [connections.other]
 connector = "desk"
@@ -51,6 +53,15 @@ def test_a_misspelt_column_is_found_against_the_real_ones(run: Program) -> None:
     assert ended.code == 2
     assert 'error    mappings.letters.fields.email: The lookup "person" has no column "emial".' in ended.out
     assert 'Did you mean "email"? The columns of desk.people are: email, key, name.' in ended.out
+
+
+def test_a_campaign_that_the_account_does_not_have_is_found(shop: Shop) -> None:
+    text = shop.config.read_text()
+    shop.config.write_text(text.replace(RECIPE, f'{RECIPE}\noptions = {{ campaigns = ["1000", "4711"] }}'))
+    ended = shop("check")
+    assert ended.code == 2
+    assert "error    mappings.new-customers.options.campaigns: impact.com has no campaign 4711" in ended.out
+    assert "All is well" not in ended.out
 
 
 def test_a_mapping_test_that_fails_says_what_differs(run: Program) -> None:

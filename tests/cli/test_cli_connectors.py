@@ -52,3 +52,10 @@ def test_an_unknown_connector_exits_2_with_a_guess(run: Program) -> None:
     assert ended.code == 2
     assert 'connector imapct: There is no connector "imapct".' in ended.err
     assert 'Did you mean "impact"?' in ended.err
+
+
+def test_spans_of_time_are_shown_as_the_configuration_takes_them(run: Program) -> None:
+    out = run("connectors", "cyberimpact").out
+    assert "default 10 minutes" in out
+    assert "default 0.5 seconds" in out
+    assert "default PT" not in out

@@ -73,7 +73,7 @@ def test_the_reason_of_a_reject_stands_beside_its_record(shop: Shop) -> None:
     shop.knows("C5", "no-address")
     bought = shop.sells("C5")
     shop("sync")
-    assert "email: email is not an e-mail address." in shop("explain", bought).out
+    assert "email: Not an e-mail address." in shop("explain", bought).out
 
 
 def test_what_was_never_met_is_said_plainly(told: Shop) -> None:

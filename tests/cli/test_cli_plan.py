@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from syncengine.sandbox.kit import Fault
 from tests.cli.shop import SINCE, Shop
 
 GROUPS = ["Affiliate customers", "Partner: Acme Partner"]
@@ -56,7 +57,7 @@ def test_plan_tells_of_everybody_what_would_happen_and_why(busy: Shop) -> None:
     assert by_who["ana@example.com"]["consent"].startswith("active-clients of ")
     assert by_who["cleo@example.com"]["why"] == "unsubscribed"
     assert by_who["dan@example.com"]["why"] == "the shop says no"
-    assert by_who[ids[4]]["why"] == "email: email is not an e-mail address."
+    assert by_who[ids[4]]["why"] == "email: Not an e-mail address."
     assert by_who[ids[5]]["why"] == "no lookup knows it yet"
     assert plan["totals"] == {
         "create": 1, "change": 1, "left out": 2, "reject": 1, "wait": 1, "leave alone": 0,
@@ -148,4 +149,11 @@ def test_a_plan_that_could_not_ask_everything_says_so_and_fails(busy: Shop) -> N
     ended = busy("plan")
     assert ended.code == 1
     assert "cyberimpact.contacts: connections.cyberimpact: the credentials are refused (401)." in ended.out
-    assert "This plan is not complete." in ended.out
+    assert "This plan is not complete. Missing: cyberimpact.contacts." in ended.out
+
+
+def test_a_plan_that_could_read_nothing_never_says_that_all_is_well(shop: Shop) -> None:
+    shop.impact.faults.add(Fault(kind="malformed", path="Actions", times=50))
+    told = shop("plan").out
+    assert "all is as it should be" not in told
+    assert "This plan is not complete. Missing: " in told

@@ -61,6 +61,13 @@ def test_options_of_the_stream_are_values_of_toml_or_plain_text(run: Program) ->
     assert "--options.loud: This must be true or false." in run("read", "desk.tickets", "--options", "loud=maybe").err
 
 
+@pytest.mark.parametrize("rooms", ["south", "south,", "south,south"])
+def test_a_list_may_be_written_with_commas(run: Program, rooms: str) -> None:
+    run.configure()
+    read = records(run("read", "desk.tickets", *DAY, "--options", f"rooms={rooms}"))
+    assert {record["partition"] for record in read} == {"south"}
+
+
 def test_a_mapping_with_a_wrong_name_keeps_nobody_from_reading(run: Program) -> None:
     run.configure(CONFIG, ("desk.letters", "desk.nothing"))
     assert records(run("read", "desk.tickets", *DAY, "--limit", "1"))

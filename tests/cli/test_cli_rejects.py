@@ -28,7 +28,7 @@ def test_list_says_which_field_of_which_record_and_why(refused: Shop) -> None:
     lines = refused("rejects", "list", "--mapping", "new-customers").out.splitlines()
     records = set(refused.impact.book.actions)
     assert {line.split()[4] for line in lines[1:3]} == records
-    assert all(line.rstrip().endswith("email  email is not an e-mail address.") for line in lines[1:3])
+    assert all(line.rstrip().endswith("email  Not an e-mail address.") for line in lines[1:3])
     assert [reject["id"] for reject in listed(refused)] == [2, 1]
     assert [reject["id"] for reject in listed(refused, "--limit", "1")] == [2]
 
@@ -71,7 +71,9 @@ def test_a_number_that_is_none_is_told_and_the_others_are_done(refused: Shop) ->
     assert ended.code == 1
     assert "1 reject put aside" in ended.out
     assert "There is no reject 99." in ended.err
-    assert refused("rejects", "show", "99").code == 1
+    ended = refused("rejects", "show", "99", "--json")
+    assert (ended.code, ended.out) == (1, "")
+    assert "There is no reject 99." in json.loads(ended.err)["error"]["message"]
 
 
 @pytest.mark.parametrize("action", ["retry", "dismiss"])

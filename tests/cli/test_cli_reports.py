@@ -1,10 +1,14 @@
 """`status` and `runs`: what stands in the state, without asking anybody."""
 
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 
+from syncengine.clock import SystemClock
 from syncengine.sandbox.kit import Fault
+from syncengine.state.locks import Locks
 from tests.cli.shop import Shop
 
 REPORTS = (("status",), ("runs",), ("rejects", "list"), ("explain", "ana@example.com"))
@@ -79,3 +83,13 @@ def test_runs_are_listed_the_newest_first(shop: Shop) -> None:
     newest, oldest = json.loads(shop("runs", "--json").out)
     assert (newest["counts"].get("read", 0), oldest["counts"]["targets_delivered"]) == (0, 1)
     assert shop("runs", "nobody").code == 2
+
+
+def test_a_run_that_nobody_works_on_any_more_is_told_as_interrupted(shop: Shop) -> None:
+    shop("sync")
+    with closing(sqlite3.connect(shop.state)) as state, state:
+        state.execute("UPDATE run SET state='running', ended_at=NULL")
+    assert "  last run    interrupted, manual, " in shop("status").out
+    assert [run["state"] for run in json.loads(shop("runs", "--json").out)] == ["interrupted"]
+    with Locks(shop.state, SystemClock()).hold("mapping new-customers"):
+        assert "  last run    running, manual, " in shop("status").out

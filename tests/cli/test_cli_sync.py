@@ -61,7 +61,7 @@ def test_what_was_refused_and_tried_again_is_told(sold: Shop) -> None:
     sold.impact.faults.add(Fault(kind="status", status=429, headers={"Retry-After": "1"}, path="Actions"))
     ended = sold("sync")
     assert ended.code == 3
-    assert "1 of them again (status 429 1 times)." in ended.out
+    assert "1 of them failed and were sent again or put off (status 429 1 times)." in ended.out
 
 
 def test_a_used_up_quota_defers_the_run_and_says_until_when(sold: Shop) -> None:
@@ -70,6 +70,7 @@ def test_a_used_up_quota_defers_the_run_and_says_until_when(sold: Shop) -> None:
     assert ended.code == 1
     assert "new-customers: deferred: the quota is used up" in ended.out
     assert "It can go on at 20" in ended.out
+    assert "UTC" not in ended.out
     assert "Nothing is lost; the next run goes on from here." in ended.out
 
 

@@ -154,11 +154,10 @@ async def test_refusal_of_everything_stops_before_it_costs_thousands_of_requests
     assert not book.in_doubt()
 
 
-@pytest.mark.parametrize("progress", ["stuck", "unknown_word"])
 async def test_a_batch_that_never_completes_leaves_its_contacts_in_doubt(
-    vendor: CyberimpactSandbox, connect: Connect, book: Book, clock: FakeClock, progress: Any
+    vendor: CyberimpactSandbox, connect: Connect, book: Book, clock: FakeClock
 ) -> None:
-    vendor.switches.batch_progress = progress
+    vendor.switches.batch_progress = "stuck"
     started = clock.monotonic()
     outcomes = await deliver(connect(batch_deadline="3 minutes"), people(2), book)
     assert {(outcome.status, outcome.code) for outcome in outcomes.values()} == {("in_doubt", "not_completed")}
@@ -232,8 +231,65 @@ async def test_a_receipt_of_an_earlier_run_is_settled(vendor: CyberimpactSandbox
     )
 
 
-async def test_a_receipt_that_nobody_knows_settles_nothing(vendor: CyberimpactSandbox, connect: Connect) -> None:
-    assert await connect().settle("999999", ["a@example.test"]) == Settled()
+async def test_a_receipt_that_nobody_knows_is_said_to_be_unknown(
+    vendor: CyberimpactSandbox, connect: Connect, clock: FakeClock
+) -> None:
+    with pytest.raises(ProviderError) as raised:
+        await connect().settle("999999", ["a@example.test"])
+    assert raised.value.code == "not_found"
+    assert not clock.slept
+
+
+@pytest.mark.parametrize(
+    "trouble", [{"status": 200, "body": '{"id":1,"status":"PROCESSING","result":null}'}, {"status": 503}]
+)
+async def test_a_batch_of_an_earlier_run_is_waited_for_a_minute_at_most(
+    vendor: CyberimpactSandbox, connect: Connect, clock: FakeClock, trouble: dict[str, Any]
+) -> None:
+    """A run starts with it: new work waits behind one slow batch of yesterday."""
+    vendor.faults.add(Fault(kind="status", method="GET", path="/batches", times=99, **trouble))
+    assert await connect(batch_deadline="6 hours").settle("1", ["a@example.test"]) == Settled()
+    assert sum(clock.slept) == pytest.approx(60)
+
+
+@pytest.mark.parametrize("word", ["DONE", "finished", "FAILED", "PROCESSING", ""])
+async def test_a_batch_with_rows_has_ended_whatever_its_word(
+    vendor: CyberimpactSandbox, connect: Connect, book: Book, clock: FakeClock, word: str
+) -> None:
+    rows = '{"successes":["p0@example.test"],"errors":[{"id":"p1@example.test","description":""}]}'
+    body = f'{{"id":1,"status":"{word}","result":{rows}}}'
+    vendor.faults.add(Fault(kind="status", status=200, body=body, method="GET", path="/batches", times=99))
+    outcomes = await deliver(connect(), people(2), book)
+    assert [outcomes[f"p{number}@example.test"].status for number in range(2)] == ["delivered", "rejected"]
+    assert not clock.slept
+
+
+@pytest.mark.parametrize("result", ["null", "{}", '{"successes":[],"errors":[]}'])
+async def test_a_batch_without_rows_is_waited_for(
+    vendor: CyberimpactSandbox, connect: Connect, book: Book, result: str
+) -> None:
+    body = f'{{"id":1,"status":"PROCESSING","result":{result}}}'
+    vendor.faults.add(Fault(kind="status", status=200, body=body, method="GET", path="/batches", times=5))
+    outcomes = await deliver(connect(), people(1), book)
+    assert outcomes["p0@example.test"].status == "delivered"
+    assert len(vendor.faults.injected) == 5
+
+
+@pytest.mark.parametrize("status", [404, 410, 422])
+async def test_a_batch_that_is_not_shown_is_in_doubt_after_a_few_looks(
+    vendor: CyberimpactSandbox, connect: Connect, book: Book, clock: FakeClock, status: int
+) -> None:
+    vendor.faults.add(Fault(kind="status", status=status, method="GET", path="/batches", times=99))
+    outcomes = await deliver(connect(batch_deadline="6 hours"), people(1), book)
+    assert (outcomes["p0@example.test"].status, outcomes["p0@example.test"].code) == ("in_doubt", "not_completed")
+    assert book.entries[0].receipts
+    assert len(vendor.faults.injected) == 3
+
+
+async def test_a_batch_that_shows_late_is_seen(vendor: CyberimpactSandbox, connect: Connect, book: Book) -> None:
+    vendor.faults.add(Fault(kind="status", status=404, method="GET", path="/batches", times=2))
+    outcomes = await deliver(connect(), people(1), book)
+    assert outcomes["p0@example.test"].status == "delivered"
 
 
 @pytest.mark.parametrize(
@@ -252,9 +308,33 @@ def test_names_are_found_wherever_a_row_has_them(row: Any, name: str) -> None:
     assert not result.succeeded("42")
 
 
-def test_prose_names_nobody() -> None:
-    result = read_result({"errors": [{"id": 1, "description": "lea@example.test", "message": "lea@example.test"}]})
-    assert not result.failed("lea@example.test")
+LEA, MO = "lea@example.test", "mo'r+1@example.test"
+
+
+@pytest.mark.parametrize(
+    ("row", "failed"),
+    [
+        ("Lea@example.test: not valid", {LEA}),
+        ("Not valid: <lea@example.test>.", {LEA}),
+        ({"description": f"'{MO}' is not valid"}, {MO}),
+        ({"id": 1, "description": "Lea@Example.test, not valid"}, {LEA}),
+        ({"row": 3, "error": {"message": "(lea@example.test) lea@example.test"}}, {LEA}),
+        ({"description": f"{LEA} is the same as {MO}"}, set()),
+        ({"id": MO, "description": f"the same as {LEA}"}, {MO}),
+        ("azalea@example.test, lea@example.test.example, x.lea@example.test", set()),
+        ("somebody@example.test: not valid", set()),
+        ({"description": "done@example.test"}, set()),
+    ],
+)
+def test_an_error_that_mentions_just_one_of_those_asked_for_is_about_them(row: Any, failed: set[str]) -> None:
+    asked = frozenset({LEA, MO, "done@example.test"})
+    result = read_result({"successes": ["done@example.test"], "errors": [row]}, asked)
+    assert {key for key in asked if result.failed(key)} == failed
+
+
+def test_prose_tells_of_no_success() -> None:
+    result = read_result({"successes": [{"id": 1, "description": "lea@example.test"}]}, frozenset({LEA}))
+    assert not result.succeeded(LEA)
     assert read_result({"successes": ["a@example.test"], "errors": [{"id": "a@example.test"}]}).failed("a@example.test")
 
 

@@ -93,6 +93,8 @@ def test_what_cannot_go_through_is_rejected_by_field_and_code(field: str, value:
         draft(**{field.partition(".")[0]: value})
     assert (raised.value.field, raised.value.code) == (field, code)
     assert "secret" not in str(raised.value)
+    assert raised.value.message[0].isupper()
+    assert field.partition(".")[0] not in raised.value.message.split(), "the field is said beside it"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import pytest
 
 from connectors.cyberimpact.sandbox import CyberimpactSandbox
 from syncengine.contracts import Consent, Standing
-from tests.cyberimpact.conftest import Connect
+from syncengine.sandbox.kit import Fault
+from tests.cyberimpact.attempts import Book
+from tests.cyberimpact.conftest import Connect, active, change, deliver
 
 KEYS = [f"{name}@example.test" for name in ("implied", "express", "undated", "off", "bounced", "absent", "up/+%er")]
 
@@ -83,3 +85,22 @@ async def test_without_groups_to_ask_about_no_group_is_read(vendor: CyberimpactS
 
 async def test_nobody_asked_about_is_no_answer(vendor: CyberimpactSandbox, connect: Connect) -> None:
     assert await connect().standing([], frozenset({"Clients"})) == {}
+
+
+@pytest.mark.parametrize("many", [False, True])
+async def test_consent_that_cannot_be_read_is_not_taken_for_none(
+    vendor: CyberimpactSandbox, connect: Connect, book: Book, many: bool
+) -> None:
+    """Fields and groups get there by requests that state no consent, so that nothing newer is replaced."""
+    vendor.admin.add("a@example.test", relation="active-clients", date="2026-06-20", proof="newer")
+    vendor.faults.add(Fault(kind="status", status=404, method="GET", path="/consent", times=99))
+    contacts = connect()
+    others = [f"new{number}@example.test" for number in range(30 if many else 0)]
+    standings = await contacts.standing(["a@example.test", *others], frozenset({"A"}))
+    assert standings["a@example.test"] == Standing("subscribed", express=True)
+    wanted = change("a@example.test", join=["A"], fields={"firstname": "Al"}, consent=active(), create=False)
+    outcomes = await deliver(contacts, [wanted], book)
+    assert outcomes["a@example.test"].status == "delivered"
+    contact = vendor.contacts()["a@example.test"]
+    assert (contact.groups, contact.fields) == ({"A"}, {"firstname": "Al"})
+    assert (contact.consent.date, contact.consent.proof) == (dt.date(2026, 6, 20), "newer")

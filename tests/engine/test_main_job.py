@@ -508,3 +508,25 @@ async def test_when_an_earlier_address_is_subscribed_again_the_later_one_is_writ
         world.buy(f"n{number}", f"N{number}")
         await world.sync()
     assert world.groups("new@example.com") == {"Customers", "Partner: Acme"}
+
+
+async def test_a_run_that_leaves_somebody_in_doubt_is_not_done(world: World) -> None:
+    world.crm.person("C1", "jo@example.com")
+    world.buy("1", "C1")
+    world.mail.silent = True
+    report = await world.sync()
+    assert [error.code for error in report.failures] == ["in_doubt"]
+    assert report.mappings[0].state == "failed"
+    world.mail.silent = False
+    again = await world.sync()
+    assert again.failures == []
+    assert world.groups("jo@example.com") == {"Customers", "Partner: Acme"}
+    assert again.deliveries[0].revisions["pending"] == 0
+
+
+async def test_rows_that_differ_only_in_case_and_blanks_are_one_person(world: World) -> None:
+    world.crm.person("C1", "Jo@Example.com", name="Jo")
+    world.crm.person("C1", "jo@example.com ", name="JO")
+    world.buy("1", "C1")
+    assert (await world.sync()).rejected == 0
+    assert set(world.mail.contacts) == {"jo@example.com"}

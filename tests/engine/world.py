@@ -148,6 +148,8 @@ class MemoryDestination:
         self.lists_read_at: list[float] = []
         self.before_effect: Callable[[Part], None] = lambda part: None
         self.after_effect: Callable[[Part], None] = lambda part: None
+        self.silent = False
+        """Requests take effect, and their answers get lost."""
         self.receipts: dict[str, str] = {}
 
     def draft(self, fields: Mapping[str, Any]) -> Draft:
@@ -191,6 +193,8 @@ class MemoryDestination:
         self.receipts[str(attempt.id)] = part.key
         self._effect(part)
         self.after_effect(part)
+        if self.silent:
+            return "in_doubt"
         await attempts.receipt(attempt, str(attempt.id))
         await attempts.settle(attempt, Settled(confirmed=frozenset({part.key})))
         return "delivered"

@@ -1,10 +1,11 @@
 """What can be configured, and what `check` finds out."""
 
+import base64
 from typing import Any
 
 import httpx
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from structlog.testing import capture_logs
 
 from connectors.impact import ImpactConnector, ImpactSettings
@@ -66,6 +67,21 @@ def test_settings_show_no_secret_and_no_unknown_key() -> None:
         ImpactSettings.model_validate({"account_sid": "a/b", "auth_token": "", "acount": TOKEN})
     assert {error["loc"] for error in caught.value.errors()} == {("account_sid",), ("auth_token",), ("acount",)}
     assert TOKEN not in str(caught.value)
+
+
+@pytest.mark.parametrize("token", [f" {TOKEN}\r\n", SecretStr(f"{TOKEN}\n")])
+async def test_blanks_around_credentials_are_left_out(provider: FakeImpact, connect: Connect, token: Any) -> None:
+    """A variable or a file often ends with a new line."""
+    await connect(account_sid=f"{SID}\r\n", auth_token=token).check()
+    sent = {request.headers["authorization"] for request in provider.requests}
+    assert sent == {"Basic " + base64.b64encode(f"{SID}:{TOKEN}".encode()).decode()}
+
+
+@pytest.mark.parametrize("token", [" ", "\r\n", SecretStr(" ")])
+def test_a_token_of_blanks_is_missing(token: Any) -> None:
+    with pytest.raises(ValidationError) as caught:
+        ImpactSettings.model_validate({"account_sid": SID, "auth_token": token})
+    assert [error["loc"] for error in caught.value.errors()] == [("auth_token",)]
 
 
 @pytest.mark.parametrize(

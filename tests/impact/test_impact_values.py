@@ -124,12 +124,13 @@ async def test_an_action_without_an_id_is_an_error(provider: FakeImpact, connect
 
 async def test_a_campaign_has_all_its_fields_and_the_moment_of_reading(provider: FakeImpact, connect: Connect) -> None:
     provider.campaigns = json.loads(
-        '[{"Id": 1000, "Name": "Acme", "Rate": 0.5, "Uri": ""}, {"Id": "2000", "State": "CLOSED"}]'
+        '[{"Id": 1000, "Name": "Acme", "Rate": 0.5, "Uri": ""},'
+        f' {{"Id": "2000", "State": "CLOSED", "TrackingUri": "/Advertisers/{SID}/Campaigns/2000"}}]'
     )
     (page,) = await pages(connect(), SINCE, partition="all", stream="campaigns", fields=None)
     assert page.records == [
         Record("1000", NOON, {"Id": "1000", "Name": "Acme", "Rate": "0.5", "Uri": None}),
-        Record("2000", NOON, {"Id": "2000", "State": "CLOSED"}),
+        Record("2000", NOON, {"Id": "2000", "State": "CLOSED", "TrackingUri": "/Campaigns/2000"}),
     ]
     assert page.checkpoint is not None
     (chosen,) = await pages(connect(), page.checkpoint, partition="all", stream="campaigns", fields={"State"})

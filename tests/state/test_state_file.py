@@ -1,6 +1,7 @@
 """Opening the state: private from the first byte, and one sentence with a next step where it can't be used."""
 
 import datetime as dt
+import errno
 import os
 import sqlite3
 import stat
@@ -77,6 +78,27 @@ def test_a_missing_folder_is_named_and_not_made(tmp_path: Path) -> None:
     assert "nowhere/state.db: the folder does not exist." in str(caught.value)
     assert "engine.database" in caught.value.hint
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC, errno.ENOTDIR, errno.ENAMETOOLONG])
+def test_a_file_that_the_system_does_not_let_be_made_is_said(
+    url: str, path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("syncengine.state.database.os.open", refuse)
+    with pytest.raises(StateError) as caught:
+        Database.open(url)
+    assert caught.value.message == f"{path}: the file can't be made: {os.strerror(number).lower()}."
+    assert "engine.database" in caught.value.hint
+    assert not path.exists()
+
+
+def test_a_file_in_place_of_the_folder_is_said(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("x")
+    with pytest.raises(StateError, match="not a directory"):
+        Database.open(f"sqlite:///{tmp_path}/taken/state.db")
 
 
 def test_a_folder_in_place_of_the_file_is_said(path: Path, url: str) -> None:

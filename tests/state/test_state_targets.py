@@ -76,12 +76,17 @@ def test_a_new_revision_takes_the_targets_reject_off_the_list(store: Store) -> N
     assert [reject.key for reject in store.read_now(rejects.rejects)] == ["lea@example.com"]
 
 
-@pytest.mark.parametrize("status", ["retry", "in_doubt"])
-def test_what_may_be_tried_again_waits_twice_as_long_each_time(store: Store, status: str) -> None:
+def test_what_is_in_doubt_waits_for_nothing_once_it_is_settled(store: Store) -> None:
+    commit(store, kept())
+    conclude(store, "in_doubt", tries=3)
+    assert pending(store)["jo@example.com"].tries == 0
+
+
+def test_what_may_be_tried_again_waits_twice_as_long_each_time(store: Store) -> None:
     commit(store, kept())
     waits = []
     for tries in range(12):
-        conclude(store, status, tries=tries)
+        conclude(store, "retry", tries=tries)
         (due,) = (dt.datetime.fromisoformat(row[0]) for row in rows(store, "SELECT due_at FROM target"))
         waits.append(due - NOON)
         assert pending(store) == {}
