@@ -1,10 +1,20 @@
 """What every test may use: recorded answers, and how they are recorded again."""
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import Phase, settings
 
 from tests.cassette import Cassettes
+
+# How long properties are looked for: HYPOTHESIS_PROFILE=dev, ci or nightly. A failure prints the steps that lead to it,
+# and a line that repeats it; `--hypothesis-seed=N` chooses others.
+settings.register_profile("dev", deadline=None, print_blob=True)
+settings.register_profile("ci", parent=settings.get_profile("dev"))
+settings.register_profile("nightly", parent=settings.get_profile("dev"), max_examples=2000)
+settings.register_profile("vacuity", parent=settings.get_profile("dev"), phases=[Phase.generate])  # the first is enough
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
