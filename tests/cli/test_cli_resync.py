@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import os
 import sqlite3
 
 from syncengine.clock import SystemClock
@@ -30,6 +31,8 @@ def test_a_change_in_the_directory_reaches_the_old_records_of_the_range(shop: Sh
     before = checkpoints(shop)
     for number in range(3):
         shop.knows(f"C{number}", f"jo.{number}@example.com", last_name="Doe")
+    directory = shop.config.with_name("customers.csv")
+    os.utime(directory, (directory.stat().st_atime, directory.stat().st_mtime - 60))  # a file just written may wait
     ended = shop("resync", "new-customers", "--since", days_ago(25), "--until", days_ago(15), "--force")
     assert ended.code == 0, ended
     assert "1 delivered" in ended.out
