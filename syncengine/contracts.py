@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from syncengine.http import HttpFactory
 
 __all__ = [
-    "Attempt", "Attempts", "Change", "Checkpoint", "Clock", "Connection", "Connector", "Consent", "Context",
-    "Destination", "Draft", "Duration", "Finding", "Found", "Lookup", "Memory", "Outcome", "Page", "Part", "Range",
-    "Record", "Resumable", "Row",
-    "Scalar", "Settled", "Standing", "Standings", "Stream", "Suppressing", "Suppression", "group_identity",
+    "NOTHING_OPEN", "Attempt", "Attempts", "Change", "Checkpoint", "Clock", "Connection", "Connector", "Consent",
+    "Context", "Destination", "Draft", "Duration", "Fetching", "Finding", "Found", "Lookup", "Memory", "Open",
+    "Outcome", "Page", "Part", "Range", "Record", "Resumable", "Row", "Scalar", "Settled", "Standing", "Standings",
+    "Stream", "Suppressing", "Suppression", "group_identity",
 ]  # fmt: skip
 
 # --- what the engine gives a connector -------------------------------------------------------------------------------
@@ -133,11 +133,16 @@ class Range(NamedTuple):
 
 
 class Record(NamedTuple):
-    """One item as read. `moment` is the date that orders the records of one person; the stream says which it is."""
+    """One item as read. `moment` is the date that orders the records of one person; the stream says which it is.
+
+    `watch` names the partition that has to look at it again, because it may change without showing up in any other
+    way (a sale that is still pending); None where it is finished. The engine remembers it, and gives it as `Open`.
+    """
 
     id: str
     moment: dt.datetime
     values: Row
+    watch: str | None = None
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -149,6 +154,31 @@ class Page(msgspec.Struct, frozen=True):
     records: Sequence[Record]
     checkpoint: Checkpoint | None = None
     scope: str = ""
+
+
+class Open(Protocol):
+    """The records that a partition watches: last seen unfinished, by whichever partition, also if they were filtered.
+
+    Both answers are as of the last page that is stored: the one handed over just before may not be in them yet.
+    """
+
+    async def oldest(self) -> dt.datetime | None:
+        """The moment of the oldest of them; None where there are none."""
+
+    async def within(self, since: dt.datetime, until: dt.datetime) -> frozenset[str]:
+        """The ids of those whose moment lies in this range, `until` not included."""
+
+
+class _NothingOpen:
+    async def oldest(self) -> dt.datetime | None:
+        return None
+
+    async def within(self, since: dt.datetime, until: dt.datetime) -> frozenset[str]:
+        return frozenset()
+
+
+NOTHING_OPEN: Open = _NothingOpen()
+"""For a read that nobody remembers."""
 
 
 class Stream(Protocol):
@@ -165,14 +195,22 @@ class Stream(Protocol):
         """The partitions to read, in a stable order."""
 
     def read(
-        self, partition: str, position: Checkpoint | Range, *, fields: frozenset[str] | None, open: Collection[str]
+        self, partition: str, position: Checkpoint | Range, *, fields: frozenset[str] | None, open: Open
     ) -> AsyncIterator[Page]:
         """Read one partition on from its checkpoint, or a range of it.
 
         A page's request leaves only when that page is asked for (readings are ordered by when they were asked for).
-        `fields`: hand over only these (None: all). `open`: ids last seen unfinished in this partition. A read that ends
+        `fields`: hand over only these (None: all). `open`: the records that this partition watches. A read that ends
         without an error has handed over everything; the last page carries a checkpoint, also where nothing was found.
         """
+
+
+@runtime_checkable
+class Fetching(Protocol):
+    """A stream that can be asked for single records by their ids."""
+
+    def fetch(self, ids: Collection[str], *, fields: frozenset[str] | None) -> AsyncIterator[Page]:
+        """These records as they are now, without checkpoints. An id that the provider doesn't know is in no page."""
 
 
 class Found(NamedTuple):

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from connectors.impact.client import ImpactClient
 from connectors.impact.settings import ImpactSettings
 from connectors.impact.streams import ActionStream, CampaignStream, read_campaigns
-from syncengine.contracts import Context, Destination, Finding, Lookup, Range, Stream
+from syncengine.contracts import NOTHING_OPEN, Context, Destination, Finding, Lookup, Range, Stream
 from syncengine.http import HttpClient, Pace
 
 PACE = Pace(1000, 3600)
@@ -67,7 +67,7 @@ class ImpactConnection:
         """Read the first page of the last hour, as a run would."""
         partition = f"{campaign}/updated"
         recently = Range(self._clock.now())
-        async with aclosing(self._actions.read(partition, recently, fields=frozenset(), open=())) as pages:
+        async with aclosing(self._actions.read(partition, recently, fields=frozenset(), open=NOTHING_OPEN)) as pages:
             async for _ in pages:
                 return
 

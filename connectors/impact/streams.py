@@ -1,7 +1,7 @@
 """What can be read from impact.com: actions by "last updated", campaign by campaign; and the campaigns themselves."""
 
 import datetime as dt
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -13,7 +13,7 @@ from connectors.impact.decoding import read_column, read_row, read_rows, shape, 
 from connectors.impact.position import Position
 from connectors.impact.settings import ActionOptions, NoOptions
 from connectors.impact.windows import HISTORY, Window, first_window, whole_second, wire
-from syncengine.contracts import Checkpoint, Clock, Page, Range, Record
+from syncengine.contracts import Checkpoint, Clock, Open, Page, Range, Record
 from syncengine.errors import AuthError, ConfigError, Problem, ProviderError
 
 log = structlog.get_logger(__name__)
@@ -89,7 +89,7 @@ class ActionStream:
         position: Checkpoint | Range,
         *,
         fields: frozenset[str] | None,
-        open: Collection[str],
+        open: Open,
     ) -> AsyncGenerator[Page, None]:
         """Hand over what was updated since the checkpoint, or what is dated in the range and has been updated since.
 
@@ -164,7 +164,7 @@ class CampaignStream:
         position: Checkpoint | Range,
         *,
         fields: frozenset[str] | None,
-        open: Collection[str],
+        open: Open,
     ) -> AsyncGenerator[Page, None]:
         now = self._clock.now()
         rows = await read_campaigns(self._client)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from syncengine.config import Settings
-    from syncengine.contracts import Connection, Range, Stream
+    from syncengine.contracts import NOTHING_OPEN, Connection, Range, Stream
 
 __all__ = ["parse_moment", "register"]
 
@@ -65,7 +65,7 @@ async def read(
     async with connection:
         left = limit
         for part in await _partitions(chosen, given, partition or []):
-            reading = chosen.read(part, span, fields=wanted, open=())
+            reading = chosen.read(part, span, fields=wanted, open=NOTHING_OPEN)
             async with aclosing(reading) as pages:  # type: ignore[type-var]  # every one is a generator
                 async for page in pages:
                     for record in page.records[:left]:

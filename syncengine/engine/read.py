@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable
 from typing import NamedTuple
 
-from syncengine.contracts import Checkpoint, Page, Range, Stream
+from syncengine.contracts import Checkpoint, Open, Page, Range, Stream
 from syncengine.state.store import Store
 
 
@@ -23,7 +23,7 @@ async def read_pages(
     position: Checkpoint | Range,
     *,
     fields: frozenset[str],
-    open: Collection[str],
+    open: Open,
     stopping: Callable[[], bool],
 ) -> AsyncGenerator[Reading]:
     """The pages of one partition, at most one ahead of the caller. Ends early, at a page's end, when asked to stop."""

@@ -13,7 +13,7 @@ from typing import Literal
 import structlog
 
 from syncengine.binding import BoundMapping
-from syncengine.contracts import Checkpoint, Range, Record
+from syncengine.contracts import NOTHING_OPEN, Checkpoint, Range, Record
 from syncengine.engine.book import SuppressionLists
 from syncengine.engine.columns import verify_columns
 from syncengine.engine.deliver import Delivery, Prepared
@@ -180,7 +180,7 @@ class Runner:
             partition,
             position,
             fields=mapping.rule.reads,
-            open=(),
+            open=NOTHING_OPEN,
             stopping=self._stopping,
         )
         try:

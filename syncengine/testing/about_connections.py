@@ -4,7 +4,7 @@ from contextlib import AsyncExitStack
 
 from pydantic import ValidationError
 
-from syncengine.contracts import Connection, Finding
+from syncengine.contracts import NOTHING_OPEN, Connection, Finding
 from syncengine.errors import AuthError, ConfigError, Rejected, SyncError
 from syncengine.sandbox.kit import Fault
 from syncengine.testing.case import Case
@@ -186,7 +186,7 @@ async def _use(case: Case, connection: Connection) -> list[Finding]:
         case "stream":
             stream = case.stream(connection)
             for partition in await stream.partitions(stream.Options.model_validate(dict(case.streams.options))):
-                async for _ in stream.read(partition, everything(case), fields=None, open=()):
+                async for _ in stream.read(partition, everything(case), fields=None, open=NOTHING_OPEN):
                     pass
         case "lookup":
             await case.lookup(connection).find(list(case.lookups.keys))

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 
-from syncengine.contracts import Checkpoint, Page, Range
+from syncengine.contracts import NOTHING_OPEN, Checkpoint, Page, Range
 from syncengine.errors import SyncError
 from syncengine.sandbox.kit import Fault
 from syncengine.testing.case import Case
@@ -86,7 +86,7 @@ async def a_page_is_asked_for_when_it_is_wanted(case: Case) -> None:
         options = stream.Options.model_validate(dict(case.streams.options))
         partition = (await stream.partitions(options))[0]
         before = len(case.wire.sent)
-        pages = stream.read(partition, everything(case), fields=None, open=())
+        pages = stream.read(partition, everything(case), fields=None, open=NOTHING_OPEN)
         await asyncio.sleep(MOMENT)
         require(len(case.wire.sent) == before, "a request left before the first page was asked for")
         async for _ in pages:
@@ -184,7 +184,9 @@ async def paging_that_never_ends_is_noticed(case: Case) -> None:
 
 async def _read_one(case: Case, partition: str, position: Checkpoint) -> Reading:
     async with case.connect() as connection:
-        pages = [page async for page in case.stream(connection).read(partition, position, fields=None, open=())]
+        pages = [
+            page async for page in case.stream(connection).read(partition, position, fields=None, open=NOTHING_OPEN)
+        ]
         return {partition: pages}
 
 
@@ -196,7 +198,7 @@ async def _expect_error(case: Case, got: dict[str, list[Page]]) -> None:
         try:
             for partition in await stream.partitions(options):
                 got[partition] = []
-                async for page in stream.read(partition, everything(case), fields=None, open=()):
+                async for page in stream.read(partition, everything(case), fields=None, open=NOTHING_OPEN):
                     got[partition].append(page)
         except SyncError:
             return

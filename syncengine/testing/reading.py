@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 
-from syncengine.contracts import Checkpoint, Connection, Page, Range, Record
+from syncengine.contracts import NOTHING_OPEN, Checkpoint, Connection, Page, Range, Record
 from syncengine.testing.case import Case
 from syncengine.testing.verdict import require
 
@@ -50,7 +50,7 @@ async def read(
         for partition in await stream.partitions(stream.Options.model_validate(dict(case.streams.options))):
             position = positions.get(partition, everything(case)) if isinstance(positions, Mapping) else positions
             reading[partition] = []
-            async for page in stream.read(partition, position, fields=fields, open=()):
+            async for page in stream.read(partition, position, fields=fields, open=NOTHING_OPEN):
                 reading[partition].append(page)
                 require(len(reading[partition]) < MOST_PAGES, "pages without end")
         return reading

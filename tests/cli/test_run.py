@@ -80,7 +80,10 @@ BY_HAND = """
 [mappings.by-hand]
 source = "impact.actions"
 destination = "cyberimpact.contacts"
-fields = {{ email = "{{{{ Oid }}}}" }}
+fields.email = "{{{{ Oid }}}}"
+fields.relationType = "active-clients"
+fields.consentDate = "{{{{ CreationDate }}}}"
+fields.consentProof = "A test."
 """
 
 

@@ -23,6 +23,7 @@ from syncengine.contracts import (
     Consent,
     Draft,
     Found,
+    Open,
     Outcome,
     Page,
     Part,
@@ -73,7 +74,7 @@ class MemoryStream:
         return list(self.changes)
 
     async def read(
-        self, partition: str, position: Checkpoint | Range, *, fields: frozenset[str] | None, open: Collection[str]
+        self, partition: str, position: Checkpoint | Range, *, fields: frozenset[str] | None, open: Open
     ) -> AsyncIterator[Page]:
         changes = self.changes[partition]
         start = 0 if isinstance(position, Range) else int(position)

@@ -15,6 +15,7 @@ from syncengine.contracts import (
     Draft,
     Finding,
     Found,
+    Open,
     Outcome,
     Page,
     Part,
@@ -114,7 +115,7 @@ class Records:
         return HALLS
 
     async def read(
-        self, partition: str, position: Checkpoint | Range, *, fields: frozenset[str] | None, open: Collection[str]
+        self, partition: str, position: Checkpoint | Range, *, fields: frozenset[str] | None, open: Open
     ) -> AsyncIterator[Page]:
         place = Place.of(position)
         yield Page([], None, "the void")

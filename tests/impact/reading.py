@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from connectors.impact import ImpactConnection
-from syncengine.contracts import Checkpoint, Page, Range
+from syncengine.contracts import NOTHING_OPEN, Checkpoint, Page, Range
 
 
 async def pages(
@@ -15,7 +15,9 @@ async def pages(
     stream: str = "actions",
 ) -> list[Page]:
     wanted = None if fields is None else frozenset(fields)
-    return [page async for page in connection.streams[stream].read(partition, position, fields=wanted, open=())]
+    return [
+        page async for page in connection.streams[stream].read(partition, position, fields=wanted, open=NOTHING_OPEN)
+    ]
 
 
 def ids(read: Iterable[Page]) -> set[str]:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from syncengine.contracts import Checkpoint, Page, Range
+from syncengine.contracts import NOTHING_OPEN, Checkpoint, Page, Range
 from syncengine.errors import ConfigError, ProviderError, StateError, Transient
 from tests.clock import NOON, FakeClock
 from tests.impact.conftest import Connect
@@ -232,7 +232,7 @@ async def test_what_was_read_before_a_failing_window_keeps_its_checkpoint(
     read: list[Page] = []
 
     async def read_all() -> None:
-        async for page in stream.read("1000/updated", Range(NOON - 200 * DAY), fields=None, open=()):
+        async for page in stream.read("1000/updated", Range(NOON - 200 * DAY), fields=None, open=NOTHING_OPEN):
             read.append(page)
 
     with pytest.raises(ProviderError):

@@ -9,6 +9,7 @@ import msgspec
 from mappings.fold import Consent, Desired, Draft, group_identity
 from syncengine.engine.plan import ENDS, STARTS
 from syncengine.engine.report import RunReport
+from syncengine.errors import StateError
 from tests.engine.world import TORONTO, Contact
 from tests.promises.market import PARTITIONS
 from tests.promises.model import START, worth
@@ -23,6 +24,8 @@ def check(world: World, before: Mapping[tuple[str, str], int], report: RunReport
     """Everything that must hold after a sync, also after one that was killed or went wrong."""
     broken = [*world.outside.guard.broken, *_sums(world), *_records(world), *_targets(world)]
     broken += [*_checkpoints(world, before), *_quiet(world, report)]
+    if report is not None:
+        broken += [f"a defect of ours: {error}" for error in report.failures if isinstance(error, StateError)]
     if report is not None and not report.stopped:
         broken += _isolated(world, report)
     assert not broken, "\n".join(broken)

@@ -71,13 +71,18 @@ class Merchant(RuleBasedStateMachine):
         self.world.outside.mail.repeatable = repeatable
         self.world.outside.mail.batch = batch
 
-    @initialize(known=st.integers(0, 2))
-    def open_shop(self, known: int) -> None:
-        """So many customers are in both directories, and each has bought something."""
+    @initialize(known=st.integers(0, 2), friends=st.booleans())
+    def open_shop(self, known: int, friends: bool = False) -> None:
+        """So many customers are in both directories, and each has bought something. `friends`: they are contacts with a
+        group already.
+        """
         for number, email in enumerate(["ana@example.com", "Bea@Example.com"][:known], 1):
             for directory in self.world.outside.directories.values():
                 directory.person(f"C{number}", email, name="Ana")
             self.sell(str(number), f"C{number}", "Acme", False, 40.0, 0, False)
+            if friends:
+                self.decide(email.lower(), "subscribe")
+                self.move(email.lower(), "Customers", True)
 
     def teardown(self) -> None:
         try:

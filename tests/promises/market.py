@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any, NamedTuple
 
-from syncengine.contracts import Checkpoint, Found, Page, Range, Record
+from syncengine.contracts import Checkpoint, Found, Open, Page, Range, Record
 from syncengine.errors import AuthError, RateLimited, Transient
 from tests.clock import FakeClock
 from tests.engine.world import MemoryLookup, Options
@@ -107,7 +107,7 @@ class SalesStream:
         return list(PARTITIONS)
 
     async def read(
-        self, partition: str, position: Checkpoint | Range, *, fields: frozenset[str] | None, open: Collection[str]
+        self, partition: str, position: Checkpoint | Range, *, fields: frozenset[str] | None, open: Open
     ) -> AsyncIterator[Page]:
         sales = self._sales
         self.served.clear()

@@ -167,12 +167,12 @@ class Model:
             self.rows[mapping, record.id] = kept
 
     def _ask(self, rules: Rules, key: str | None) -> tuple[list[dict[str, str | None]], str]:
-        """Who it is: an empty address is no answer, the same row twice is one."""
-        found: list[dict[str, str | None]] = []
+        """Who it is: an empty address is no answer; rows that differ by blanks and case only are one."""
+        found: dict[tuple[str, ...], dict[str, str | None]] = {}
         for row in self._directories[rules.directory].rows.get(key, []) if key else []:
-            if (row["email"] or "").strip() and row not in found:
-                found.append(dict(row))
-        return found, f"crm.{rules.directory}:{key}"
+            if (row["email"] or "").strip():
+                found.setdefault(tuple((row[name] or "").strip().casefold() for name in sorted(row)), dict(row))
+        return list(found.values()), f"crm.{rules.directory}:{key}"
 
     def _end(self, mapping: str, record: Record, before: Kept | None, kept: Kept, state: str) -> None:
         """Taken back, or over: nothing to do where it was never ours."""

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -118,10 +118,18 @@ def look_at(breaks: Sequence[Break], workers: int) -> Iterator[Noticed]:
             yield noticed
 
 
+def write_page(rows: Mapping[str, str]) -> None:
+    """These rows, by the name of the break, in the place of older ones."""
+    known = PAGE.read_text(encoding="utf-8").splitlines() if PAGE.exists() else []
+    older = {broken.name: line for broken in BREAKS for line in known if f"| {broken.name} |" in line}
+    merged = {**older, **rows}
+    PAGE.write_text(HEAD + "".join(f"{merged[broken.name]}\n" for broken in BREAKS if broken.name in merged), "utf-8")
+
+
 def main() -> int:
     """Break everything, print the rows, write the page. 1 where something was not noticed."""
     asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--only", default="", help="breaks whose name holds this; the page is not written")
+    asked.add_argument("--only", default="", help="breaks whose name holds this; other rows of the page stay")
     asked.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) // 2))
     options = asked.parse_args()
     found = []
@@ -129,8 +137,7 @@ def main() -> int:
         found.append(noticed)
         sys.stdout.write(f"{noticed.row}\n")
         sys.stdout.flush()
-    if not options.only:
-        PAGE.write_text(HEAD + "".join(f"{noticed.row}\n" for noticed in found), encoding="utf-8")
+    write_page({noticed.broken.name: noticed.row for noticed in found})
     return 0 if all(noticed.at_all for noticed in found) else 1
 
 

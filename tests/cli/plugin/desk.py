@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from syncengine.contracts import Checkpoint, Consent, Context, Draft, Finding, Found, Page, Range, Record
+from syncengine.contracts import Checkpoint, Consent, Context, Draft, Finding, Found, Open, Page, Range, Record
 from syncengine.errors import AuthError, ConfigError, Problem, Rejected, Transient
 
 FIRST = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
@@ -56,7 +56,7 @@ class Tickets:
         return options.rooms
 
     async def read(
-        self, partition: str, position: Checkpoint | Range, *, fields: frozenset[str] | None, open: Collection[str]
+        self, partition: str, position: Checkpoint | Range, *, fields: frozenset[str] | None, open: Open
     ) -> AsyncIterator[Page]:
         if self._settings.mood == "tired":
             raise Transient("connections.desk: no answer to the list of tickets.", hint="The next run tries again.")
