@@ -9,19 +9,16 @@ import os
 import re
 import shutil
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from connectors.cyberimpact.sandbox.tokens import mint
 from syncengine.cli.sandbox import Running, start_sandboxes
 from syncengine.state.database import Database
-from tests.state.conftest import ROOT, WITHOUT_ROOTS_RIGHTS
+from tests.forking import MAIN, ROOT, Ended, Process, launch
 
 COMMANDS = ("check", "plan", "sync")
 ON_THE_STATE = ("plan", "sync", "status")
@@ -31,30 +28,19 @@ ADDRESS = re.compile(r"[\w.+-]+(?:@|%40)[\w-]+\.\w+")
 RECIPE = 'use = "new-customers"'
 
 WITH_LITTLE_ROOM = """\
-import sys
 from syncengine.cli import main
 from syncengine.state import database
-database.PRAGMAS += (f"max_page_count={sys.argv.pop(1)}",)
+database.PRAGMAS += ("max_page_count={}",)
 main()
 """
 """A full disk as SQLite knows it, wherever the tests run: the file may not grow beyond so many pages."""
 WITH_LIMITED_FILES = """\
-import resource, sys
+import resource
 from syncengine.cli import main
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)), resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_FSIZE, ({}, resource.RLIM_INFINITY))
 main()
 """
 """The system itself refuses to let any file grow beyond so many bytes."""
-
-
-class Ended(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def said(self) -> str:
-        return self.out + self.err
 
 
 class Merchant:
@@ -79,17 +65,15 @@ class Merchant:
     def url(self, connector: str) -> str:
         return self._running.urls[connector]
 
-    def start(self, command: str, *before: str) -> "subprocess.Popen[str]":
+    def start(self, command: str, code: str = MAIN) -> Process:
         path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
         environ = {**os.environ, "PYTHONPATH": path, "NO_COLOR": "1", "COLUMNS": "200"}
-        program = [sys.executable, "-c", WITHOUT_ROOTS_RIGHTS, *(before or ("-m", "syncengine.cli"))]
-        return subprocess.Popen(
-            [*program, command, "--config", str(self.config)], env=environ, cwd=self.folder, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+        return launch(
+            command, "--config", str(self.config), folder=self.folder, environ=environ, code=code, rootless=True
+        )
 
-    def __call__(self, command: str, *before: str) -> Ended:
-        return finish(self.start(command, *before))
+    def __call__(self, command: str, code: str = MAIN) -> Ended:
+        return self.start(command, code).ended()
 
     def requests(self) -> list[str]:
         """What the providers were asked, since this test began."""
@@ -122,12 +106,6 @@ class Merchant:
         assert [secret for secret in self.secrets if secret in ended.said] == []
         told = [line for line in ended.said.splitlines() if sentence in line or step in line] + ended.err.splitlines()
         assert [line for line in told if ADDRESS.search(line)] == []
-
-
-def finish(process: "subprocess.Popen[str]") -> Ended:
-    with process:
-        out, err = process.communicate(timeout=120)
-    return Ended(process.returncode, out, err)
 
 
 @pytest.fixture(scope="module")
@@ -266,7 +244,7 @@ def test_a_host_that_does_not_answer_is_named(merchant: Merchant) -> None:
     merchant.change(merchant.url("impact"), "http://127.0.0.1:1")
     started = [merchant.start(command) for command in COMMANDS]  # together: each tries for a while before it gives up
     for process in started:
-        merchant.expect(finish(process), FAILED, "127.0.0.1 gave no answer to", "→ Check base_url and the network")
+        merchant.expect(process.ended(), FAILED, "127.0.0.1 gave no answer to", "→ Check base_url and the network")
     assert merchant.writes() == []
     assert (merchant.rows("record"), merchant.rows("checkpoint")) == (0, 0)
 
@@ -368,7 +346,7 @@ def test_a_lock_folder_that_can_not_be_made(merchant: Merchant) -> None:
 
 @pytest.mark.parametrize("pages", [1, 8, 20])
 def test_a_disk_that_is_full_from_the_start(merchant: Merchant, pages: int) -> None:
-    ended = merchant("sync", "-c", WITH_LITTLE_ROOM, str(pages))
+    ended = merchant("sync", WITH_LITTLE_ROOM.format(pages))
     merchant.expect(ended, FAILED, "syncengine.db: the disk is full.", "→ Free some space")
     assert merchant.writes() == []
     assert merchant.rows("attempt") == 0
@@ -378,7 +356,7 @@ def test_a_disk_that_fills_up_while_reading_ends_the_run_with_the_step_in_hand(m
     make_state(merchant)
     with closing(sqlite3.connect(merchant.state)) as connection:
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
-    ended = merchant("sync", "-c", WITH_LITTLE_ROOM, str(pages))
+    ended = merchant("sync", WITH_LITTLE_ROOM.format(pages))
     merchant.expect(ended, FAILED, "syncengine.db: the disk is full.", "→ Free some space")
     assert merchant.writes() == []
     assert merchant.rows("attempt") == 0
@@ -388,7 +366,7 @@ def test_a_disk_that_fills_up_while_reading_ends_the_run_with_the_step_in_hand(m
 
 def test_files_that_may_not_grow(merchant: Merchant) -> None:
     make_state(merchant)
-    ended = merchant("sync", "-c", WITH_LIMITED_FILES, str(40_000))
+    ended = merchant("sync", WITH_LIMITED_FILES.format(40_000))
     merchant.expect(ended, FAILED, "syncengine.db: can't be read or written.", "→ Check the disk")
     assert merchant.writes() == []
     assert merchant.rows("attempt") == 0

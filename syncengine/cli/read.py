@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from syncengine.config import Settings
-    from syncengine.contracts import NOTHING_OPEN, Connection, Range, Stream
+    from syncengine.contracts import Connection, Range, Stream
 
 __all__ = ["parse_moment", "register"]
 
@@ -52,6 +52,7 @@ async def read(
     """
     from syncengine.binding import connect
     from syncengine.cli.world import contexts
+    from syncengine.contracts import NOTHING_OPEN
 
     settings = session.load()
     connection_name, _, name = stream.partition(".")

@@ -1,26 +1,17 @@
 """How these tests start the program: as a person does, in a process and a folder of its own."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.cli.desk_setup import CONFIG, ENVIRON, PLUGIN
+from tests.forking import ROOT, Ended, Process, launch
 
 if TYPE_CHECKING:
     from tests.cli.shop import Shop
-
-ROOT = Path(__file__).parents[2]
-
-
-class Ended(NamedTuple):
-    code: int
-    out: str
-    err: str
 
 
 class Program:
@@ -40,12 +31,8 @@ class Program:
         path.write_text(text, encoding="utf-8")
         return path
 
-    def start(self, *arguments: str, **options: Any) -> "subprocess.Popen[str]":
-        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen(
-            [sys.executable, "-m", "syncengine.cli", *arguments],
-            cwd=self.folder, env=self.environ, text=True, **{**streams, **options},
-        )  # fmt: skip
+    def start(self, *arguments: str, **streams: Any) -> Process:
+        return launch(*arguments, folder=self.folder, environ=self.environ, **streams)
 
     def __call__(self, *arguments: str, environ: Mapping[str, str | None] | None = None) -> Ended:
         for name, value in (environ or {}).items():
@@ -53,9 +40,7 @@ class Program:
                 self.environ.pop(name, None)
             else:
                 self.environ[name] = value
-        with self.start(*arguments) as process:
-            out, err = process.communicate(timeout=60)
-        return Ended(process.returncode, out, err)
+        return self.start(*arguments).ended()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +11,11 @@ import httpx
 import pytest
 
 from tests.cli.conftest import Program
+from tests.forking import Process
 
 
 @contextmanager
-def running(run: Program, *arguments: str) -> Iterator[tuple["subprocess.Popen[str]", dict[str, Any]]]:
+def running(run: Program, *arguments: str) -> Iterator[tuple[Process, dict[str, Any]]]:
     with run.start("sandbox", "--json", "--people", "20", *arguments) as process:
         try:
             assert process.stdout is not None

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import subprocess
 import time
 
 import pytest
@@ -13,6 +12,7 @@ from syncengine.engine.report import Progress
 from syncengine.sandbox.kit import Fault
 from syncengine.state.locks import Locks
 from tests.cli.shop import SINCE, Shop
+from tests.forking import Process
 
 SECONDS = 30.0
 
@@ -122,7 +122,7 @@ def test_a_second_signal_stops_at_once_and_loses_nothing(sold: Shop) -> None:
     assert set(sold.cyberimpact.contacts()) == {"ana@example.com", "bea@example.com"}
 
 
-def _interrupted(shop: Shop, seconds: float = 2.0) -> "subprocess.Popen[str]":
+def _interrupted(shop: Shop, seconds: float = 2.0) -> Process:
     """A sync that is just waiting for impact.com's first page."""
     shop.impact.faults.add(Fault(kind="delay", seconds=seconds, path="Actions"))
     process = shop.run.start("sync")

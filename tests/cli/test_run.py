@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import sqlite3
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
@@ -24,6 +23,7 @@ from syncengine.daemon import GRACE
 from syncengine.sandbox.kit import Fault, Server, people, write_directory
 from syncengine.state.locks import Locks
 from tests.cli.conftest import ROOT, Program
+from tests.forking import Process
 
 NOW = dt.datetime.now(dt.UTC)
 PEOPLE = people(60, 1)
@@ -135,7 +135,7 @@ class Shop:
 class Watched:
     """The daemon's process and its log."""
 
-    def __init__(self, process: "subprocess.Popen[str]", log: Path) -> None:
+    def __init__(self, process: Process, log: Path) -> None:
         self.process = process
         self.log = log
 

@@ -1,17 +1,10 @@
-"""What these tests share: one program that forks, and one pair of providers, per process of the tests."""
+"""What these tests share: one pair of providers, per process of the tests."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.crash.program import Launcher
 from tests.crash.world import World, opened
-
-
-@pytest.fixture(scope="session")
-def launcher() -> Iterator[Launcher]:
-    with Launcher() as started:
-        yield started
 
 
 @pytest.fixture(scope="session")

@@ -10,22 +10,22 @@ from contextlib import closing
 from pathlib import Path
 
 from syncengine.state.database import HEAD
-from tests.crash.program import Launcher
+from tests.crash.program import run
 from tests.crash.world import World, opened
 
 FOLDER = Path(__file__).parent / "released"
 
 
-def write(launcher: Launcher, world: World, folder: Path) -> None:
+def write(world: World, folder: Path) -> None:
     """Dump the state after the first act: every kind of record, target, attempt and suppression stands in it."""
     world.start_over(folder)
     world.first_act()
-    launcher.run(folder, "sync")
+    run(folder, "sync")
     with closing(sqlite3.connect(folder / "syncengine.db")) as state:
         (FOLDER / f"{HEAD}.sql").write_text("\n".join(state.iterdump()) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
-    with Launcher() as launcher, opened() as world, tempfile.TemporaryDirectory() as name:
-        write(launcher, world, Path(name))
+    with opened() as world, tempfile.TemporaryDirectory() as name:
+        write(world, Path(name))

@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from tests.crash.program import Launcher
+from tests.crash.program import run
 from tests.crash.world import World
 
 FIRST, STEP, MOST = 4_096, 73_728, 1_500_000
@@ -13,9 +13,7 @@ ENOUGH = 3
 GOOD = {0, 3}
 
 
-def test_a_disk_that_is_full_at_any_moment_stops_the_run_and_loses_nothing(
-    launcher: Launcher, world: World, tmp_path: Path
-) -> None:
+def test_a_disk_that_is_full_at_any_moment_stops_the_run_and_loses_nothing(world: World, tmp_path: Path) -> None:
     rooms = [None, *range(FIRST, MOST, STEP)]
     expected = None
     stopped: list[Counter[str]] = []
@@ -24,7 +22,7 @@ def test_a_disk_that_is_full_at_any_moment_stops_the_run_and_loses_nothing(
         folder.mkdir()
         world.start_over(folder)
         world.first_act()
-        ended = launcher.run(folder, "sync", room=room)
+        ended = run(folder, "sync", room=room)
         if ended.code == ENOUGH and room is not None:
             break
         if room is not None:
@@ -34,7 +32,7 @@ def test_a_disk_that_is_full_at_any_moment_stops_the_run_and_loses_nothing(
             assert "can't be read or written." in told
             assert "Check the disk, then run again" in hint
             stopped.append(world.mail.writes())
-            assert launcher.run(folder, "sync").code in GOOD
+            assert run(folder, "sync").code in GOOD
         expected = expected or world.end()
         assert world.end() == expected
     assert stopped[0] == Counter()  # before anything was sent

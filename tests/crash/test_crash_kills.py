@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.program import Launcher
+from tests.crash.program import daemon, run
 from tests.crash.world import ACME, BIRCH, DAY, NOW, World, lately, someone
 
 SECONDS = 12.0
@@ -92,22 +92,23 @@ class Market:
             self.said_no.add(customer)
 
 
-def torment(launcher: Launcher, world: World, market: Market, rng: random.Random, seconds: float) -> None:
+def torment(world: World, market: Market, rng: random.Random, seconds: float) -> None:
     """Kill the daemon again and again, so long and until it was hit at work; the state is whole after each time."""
     interrupted = 0
     started = time.monotonic()
     while (passed := time.monotonic() - started) < seconds or interrupted < INTERRUPTED:
         assert passed < seconds + PATIENCE, f"only {interrupted} runs were interrupted"
-        daemon = launcher.start(world.folder, "run")
+        log = world.folder.with_name("daemon.log")
+        going = daemon(world.folder, log)
         for _ in range(rng.randint(0, 5)):
             market.happen()
         _wait(world, rng)
         if rng.random() < 0.2:
-            beside = launcher.run(world.folder, *rng.choice(BESIDE))
+            beside = run(world.folder, *rng.choice(BESIDE))
             assert beside.code in GOOD or BUSY in beside.err, beside
-        ended = daemon.end(signal.SIGKILL)
-        assert ended.code == -signal.SIGKILL, ended
-        assert "[error" not in ended.err, ended.err
+        going.kill()
+        assert going.wait() == -signal.SIGKILL, log.read_text()
+        assert "[error" not in log.read_text(), log.read_text()
         interrupted += _cut_off(world.folder / "syncengine.db")
 
 
@@ -134,10 +135,10 @@ def _wait(world: World, rng: random.Random) -> None:
     time.sleep(rng.uniform(0, BATCH_SECONDS))
 
 
-def check(launcher: Launcher, world: World, market: Market, folder: Path) -> None:
+def check(world: World, market: Market, folder: Path) -> None:
     """Everybody is as somebody is who was never disturbed: a run from nothing, in a new account, says how."""
     for _ in range(2):
-        assert launcher.run(world.folder, "sync").code in GOOD
+        assert run(world.folder, "sync").code in GOOD
     end = world.end()
     assert end.sums.get("pending", 0) == 0
     assert len(set(end.addresses)) == len(end.addresses)
@@ -153,7 +154,7 @@ def check(launcher: Launcher, world: World, market: Market, folder: Path) -> Non
     (folder / "twin").mkdir()
     for name in ("config.toml", "customers.csv"):
         (folder / "twin" / name).write_bytes((world.folder / name).read_bytes())
-    launcher.run(folder / "twin", "sync")
+    run(folder / "twin", "sync")
     world.mail.settle()
     untouched = market.bought.keys() - market.said_no - market.never - market.taken_back
     expected = world.mail.contacts()
@@ -163,7 +164,7 @@ def check(launcher: Launcher, world: World, market: Market, folder: Path) -> Non
     assert untouched
 
 
-def live(launcher: Launcher, world: World, folder: Path, seconds: float) -> None:
+def live(world: World, folder: Path, seconds: float) -> None:
     rng = random.Random(SEED)
     (folder / "daemon").mkdir()
     world.start_over(folder / "daemon")
@@ -173,19 +174,17 @@ def live(launcher: Launcher, world: World, folder: Path, seconds: float) -> None
     for _ in range(PEOPLE):
         market.newcomer()
     try:
-        torment(launcher, world, market, rng, seconds)
-        check(launcher, world, market, folder)
+        torment(world, market, rng, seconds)
+        check(world, market, folder)
     except BaseException as error:
         error.add_note(f"SYNCENGINE_SEED={SEED}")
         raise
 
 
-def test_a_daemon_killed_again_and_again_comes_to_the_same_end(
-    launcher: Launcher, world: World, tmp_path: Path
-) -> None:
-    live(launcher, world, tmp_path, SECONDS)
+def test_a_daemon_killed_again_and_again_comes_to_the_same_end(world: World, tmp_path: Path) -> None:
+    live(world, tmp_path, SECONDS)
 
 
 @pytest.mark.slow
-def test_a_daemon_killed_for_minutes_comes_to_the_same_end(launcher: Launcher, world: World, tmp_path: Path) -> None:
-    live(launcher, world, tmp_path, SOAK_SECONDS)
+def test_a_daemon_killed_for_minutes_comes_to_the_same_end(world: World, tmp_path: Path) -> None:
+    live(world, tmp_path, SOAK_SECONDS)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from syncengine.failpoints import DIED
-from tests.crash.program import Launcher
+from tests.crash.program import run
 from tests.crash.world import ALL, BY_ACME, BY_BIRCH, DAY, NOW, End, World
 
 SINCE = (NOW - 4 * DAY).date().isoformat()
@@ -69,7 +69,7 @@ def numbers() -> Iterator[int]:
     return itertools.count()
 
 
-def play(launcher: Launcher, world: World, folder: Path, dying: str, *orders: str) -> list[str]:
+def play(world: World, folder: Path, dying: str, *orders: str) -> list[str]:
     """Play the story around the act `dying`, in which the program dies as ordered, one order per start.
 
     Answers the places where it died; fewer than ordered where a start passed alive.
@@ -82,25 +82,25 @@ def play(launcher: Launcher, world: World, folder: Path, dying: str, *orders: st
         ACTS[name].prepare(world)
         command = ACTS[name].command
         for order in orders if name == dying else ():
-            ended = launcher.run(folder, *command, die=order)
+            ended = run(folder, *command, die=order)
             if ended.code != DIED:
                 assert ended.code in GOOD, ended
                 break
             died.append(ended.err.splitlines()[-1])
             command = ("sync",)
         else:
-            ended = launcher.run(folder, *command)
+            ended = run(folder, *command)
             assert ended.code in GOOD, ended
     return died
 
 
 @pytest.fixture(scope="module")
-def undisturbed(launcher: Launcher, world: World, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+def undisturbed(world: World, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     """How the story around an act ends where nobody dies."""
 
     @functools.cache
     def end(story: tuple[str, ...]) -> End:
-        assert play(launcher, world, tmp_path_factory.mktemp("undisturbed"), story[-1]) == []
+        assert play(world, tmp_path_factory.mktemp("undisturbed"), story[-1]) == []
         return world.end()
 
     return lambda act: end(STORIES[act])
@@ -134,29 +134,27 @@ def test_the_story_has_every_case_in_it(world: World, undisturbed: Undisturbed, 
 
 @pytest.mark.parametrize(("act", "order"), [(act, order) for act, orders in CHOSEN.items() for order in orders])
 def test_a_death_between_an_effect_and_its_note_changes_nothing(
-    launcher: Launcher, world: World, undisturbed: Undisturbed, tmp_path: Path, act: str, order: str
+    world: World, undisturbed: Undisturbed, tmp_path: Path, act: str, order: str
 ) -> None:
     expected = undisturbed(act)
-    assert play(launcher, world, tmp_path, act, order) == [order.partition(":")[0]]
+    assert play(world, tmp_path, act, order) == [order.partition(":")[0]]
     check(world, expected)
 
 
 @pytest.mark.parametrize("orders", CHOSEN_TWICE, ids=", ".join)
 def test_a_death_on_the_way_back_from_a_death_changes_nothing(
-    launcher: Launcher, world: World, undisturbed: Undisturbed, tmp_path: Path, orders: tuple[str, ...]
+    world: World, undisturbed: Undisturbed, tmp_path: Path, orders: tuple[str, ...]
 ) -> None:
     expected = undisturbed("first")
-    assert play(launcher, world, tmp_path, "first", *orders) == [order.partition(":")[0] for order in orders]
+    assert play(world, tmp_path, "first", *orders) == [order.partition(":")[0] for order in orders]
     check(world, expected)
 
 
-def sweep(
-    launcher: Launcher, world: World, folder: Path, act: str, expected: End, share: int, *before: str
-) -> set[str]:
+def sweep(world: World, folder: Path, act: str, expected: End, share: int, *before: str) -> set[str]:
     """Die at every place of a share of them. Answers their names."""
     died: set[str] = set()
     for number in range(share + 1, MOST, SHARES):
-        at = play(launcher, world, folder, act, *before, f"any:{number}")
+        at = play(world, folder, act, *before, f"any:{number}")
         check(world, expected)
         if len(at) == len(before):
             return died
@@ -166,11 +164,9 @@ def sweep(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("act", ACTS)
-def test_a_death_at_any_place_changes_nothing(
-    launcher: Launcher, world: World, undisturbed: Undisturbed, tmp_path: Path, act: str
-) -> None:
+def test_a_death_at_any_place_changes_nothing(world: World, undisturbed: Undisturbed, tmp_path: Path, act: str) -> None:
     expected = undisturbed(act)
-    died = set().union(*(sweep(launcher, world, tmp_path, act, expected, share) for share in range(SHARES)))
+    died = set().union(*(sweep(world, tmp_path, act, expected, share) for share in range(SHARES)))
     assert len(died) >= len(CHOSEN[act])
 
 
@@ -178,6 +174,6 @@ def test_a_death_at_any_place_changes_nothing(
 @pytest.mark.parametrize("share", range(SHARES))
 @pytest.mark.parametrize("order", ["after POST:3", "after give_receipt:1", "before settle:2"])
 def test_a_second_death_at_any_place_changes_nothing(
-    launcher: Launcher, world: World, undisturbed: Undisturbed, tmp_path: Path, order: str, share: int
+    world: World, undisturbed: Undisturbed, tmp_path: Path, order: str, share: int
 ) -> None:
-    assert sweep(launcher, world, tmp_path, "first", undisturbed("first"), share, order)
+    assert sweep(world, tmp_path, "first", undisturbed("first"), share, order)

@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Iterator
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,10 +78,12 @@ def test_a_misspelt_order_is_refused(order: str) -> None:
 def test_the_program_says_so_and_touches_nothing(tmp_path: Path) -> None:
     program = Program(tmp_path)
     program.configure()
-    ended = program("sync", environ={failpoints.VARIABLE: "sometimes"})
-    assert ended.code == MISCONFIGURED
-    assert failpoints.VARIABLE in ended.err
-    assert "Traceback" not in ended.err
+    environ = {**program.environ, failpoints.VARIABLE: "sometimes"}  # looked at once, when the program is loaded
+    command = [sys.executable, "-m", "syncengine.cli", "sync"]
+    ended = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    assert ended.returncode == MISCONFIGURED
+    assert failpoints.VARIABLE in ended.stderr
+    assert "Traceback" not in ended.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["config.toml"]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from syncengine.state import migrations
 from syncengine.state.database import HEAD, Database
-from tests.crash.program import Launcher
+from tests.crash.program import run
 from tests.crash.releases import FOLDER
 from tests.crash.world import World
 
@@ -49,21 +49,19 @@ def test_the_newest_state_has_the_schema_that_the_program_makes(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("revision", RELEASED)
-def test_a_state_of_a_released_schema_opens_with_all_that_is_in_it(
-    launcher: Launcher, world: World, tmp_path: Path, revision: str
-) -> None:
+def test_a_state_of_a_released_schema_opens_with_all_that_is_in_it(world: World, tmp_path: Path, revision: str) -> None:
     world.start_over(tmp_path)
     path = tmp_path / "syncengine.db"
     load(path, revision)
     before = content(path)
     assert all(before[name] for name in ("record", "target", "attempt", "membership", "checkpoint", "run", "reject"))
-    status = launcher.run(tmp_path, "status", "--json")
+    status = run(tmp_path, "status", "--json")
     assert status.code in {0, 3}, status
     (destination,) = json.loads(status.out)["destinations"]
     revisions = destination["revisions"]
     assert revisions.pop("revisions") == sum(revisions.values()) == world.sums()["revisions"] > 0
     assert content(path).items() >= before.items()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    explained = launcher.run(tmp_path, "explain", "ana@example.com")
+    explained = run(tmp_path, "explain", "ana@example.com")
     assert explained.code == 0, explained
     assert "Partner: Acme" in explained.out
