@@ -6,7 +6,7 @@ from decimal import Decimal
 from hashlib import md5
 from zoneinfo import ZoneInfo
 
-from connectors.impact.sandbox.entries import money, payout, set_fields, shared
+from connectors.impact.sandbox.entries import money, payout, set_fields, write_update
 from connectors.impact.sandbox.model import Action, ActionUpdate, Campaign, Partner
 from connectors.impact.sandbox.shelf import Shelf
 from connectors.impact.sandbox.switches import ImpactSwitches
@@ -18,8 +18,12 @@ LOCKING_DAYS = 30
 DEFAULT_AMOUNT = "21.99"
 DEFAULT_PARTNER = Partner("39787", "Acme Partner")
 ZERO = Decimal(0)
+BLANK = "IR_BLANK"
+"""The Disposition of an update that nobody gave a reason for (section 5.2)."""
 CLICKED = dt.timedelta(hours=1)
 """From the winning click to the event."""
+Told = Callable[[str, Action], None]
+"""Hears of each event that impact.com notifies of: tracked, modified or reversed (section 10)."""
 
 
 class Book:
@@ -33,8 +37,9 @@ class Book:
         self.updates: dict[str, ActionUpdate] = {}
         self._action_shelves: dict[str, Shelf[Action]] = {}
         self._update_shelves: dict[str, Shelf[ActionUpdate]] = {}
-        self._seq = 0
+        self._seq = self._made = 0
         self._context = self._encoding()
+        self.tell: Told = _nobody
 
     def clear(self) -> None:
         """Forget everything."""
@@ -43,7 +48,7 @@ class Book:
         self.updates.clear()
         self._action_shelves.clear()
         self._update_shelves.clear()
-        self._seq = 0
+        self._seq = self._made = 0
 
     # --- reading ---
 
@@ -113,7 +118,8 @@ class Book:
         self._seq += 1
         created = at or self._now()
         event = event or created
-        action_id = f"{campaign_id}.{ID_MIDDLE}.{FIRST_NUMBER + len(self.actions)}"
+        action_id = f"{campaign_id}.{ID_MIDDLE}.{FIRST_NUMBER + self._made}"
+        self._made += 1
         action = Action(
             id=action_id,
             campaign_id=campaign_id,
@@ -133,7 +139,8 @@ class Book:
         set_fields(action, {"customer_id": customer_id, "oid": oid, "customer_status": status, **others})
         self.actions[action.id] = action
         self._action_shelves[campaign_id].add(action)
-        self._record(action, action.creation_date, Decimal(action.amount), Decimal(action.payout))
+        self._record(action, action.creation_date, Decimal(action.amount), Decimal(action.payout), BLANK)
+        self.tell("tracked", action)
         return action
 
     def modify(
@@ -143,40 +150,59 @@ class Book:
         amount: str | None = None,
         status: str | None = None,
         items: int = 1,
+        reason: str = "ORDER_UPDATE",
         at: dt.datetime | None = None,
         **others: str,
     ) -> Action:
-        """Change an action: moves "last updated", and gives one update per item (section 5.2)."""
-        action = self._open(action_id)
+        """Change an action: moves "last updated", and gives one update per item (section 5.2), with the reason."""
+        action = self._changeable(action_id, at)
         set_fields(action, others)
         if status is not None:
             action.customer_status = status
         new = Decimal(amount) if amount is not None else Decimal(action.amount)
-        self._change(action, new, at, items)
+        self._change(action, new, at, items, reason)
+        self.tell("modified", action)
         return action
 
-    def reverse(self, action_id: str, *, at: dt.datetime | None = None) -> Action:
-        """Take it back: State and amounts change, "last updated" moves. Not terminal before locking."""
-        action = self._open(action_id)
+    def reverse(self, action_id: str, *, reason: str = "ITEM_RETURNED", at: dt.datetime | None = None) -> Action:
+        """Take it back: State and amounts change, "last updated" moves. Not terminal before locking.
+
+        `reason` is the update's Disposition; a test action is one that was reversed with TEST_ACTION (section 5.5).
+        """
+        action = self._changeable(action_id, at)
         action.state = "REVERSED"
-        self._change(action, ZERO, at, 1)
+        self._change(action, ZERO, at, 1, reason)
+        self.tell("reversed", action)
         return action
 
     def reset(self, action_id: str, *, at: dt.datetime | None = None) -> Action:
         """Restore a reversed action to PENDING with its intended amount (reason RESET, section 5.1)."""
-        action = self._open(action_id)
+        action = self._changeable(action_id, at)
         action.state = "PENDING"
-        self._change(action, Decimal(action.intended_amount), at, 1)
+        self._change(action, Decimal(action.intended_amount), at, 1, "RESET")
+        self.tell("modified", action)
         return action
 
     def approve(self, action_id: str, *, at: dt.datetime | None = None) -> Action:
-        """Approve it: only State changes, "last updated" stays (section 4). An update comes only where switched on."""
+        """Approve it: only State changes, "last updated" stays (section 4). An update comes only where switched on.
+
+        Before its LockingDate this is a manual approval; what becomes of that date is a switch. Nobody is notified.
+        """
         action = self._open(action_id)
+        moment = at or self._now()
+        if action.locking_date is None or moment < action.locking_date:
+            match self._switches.early_approval_date:
+                case "kept":
+                    pass
+                case "moved":
+                    action.locking_date = self._midnight(moment, 0)
+                case "empty":
+                    action.locking_date = None
         action.state = "APPROVED"
         action.encoded = None
         self._forget_states(action)
         if self._switches.approval_creates_update:
-            self._record(action, at or self._now(), ZERO, ZERO)
+            self._record(action, moment, ZERO, ZERO, BLANK)
         return action
 
     def approve_due(self, at: dt.datetime | None = None) -> list[Action]:
@@ -188,6 +214,15 @@ class Book:
             if action.state == "PENDING" and action.locking_date is not None and action.locking_date <= moment
         ]
         return [self.approve(action.id, at=moment) for action in due]
+
+    def remove(self, action_id: str) -> Action:
+        """It is gone, with its updates. No document says that this happens. Raises KeyError."""
+        action = self.actions.pop(action_id)
+        for update in [update for update in self.updates.values() if update.action is action]:
+            del self.updates[update.id]
+        self._action_shelves[action.campaign_id].drop(action)
+        self._update_shelves[action.campaign_id].drop(action)
+        return action
 
     def intrude(self, top: Action | ActionUpdate) -> Action:
         """A row appears above `top`, in every range that holds `top`: what paging meets when data arrive meanwhile."""
@@ -216,7 +251,16 @@ class Book:
             raise ValueError(problem)
         return action
 
-    def _change(self, action: Action, amount: Decimal, at: dt.datetime | None, items: int) -> None:
+    def _changeable(self, action_id: str, at: dt.datetime | None) -> Action:
+        """The action, if anything but its approval may still happen. Raises as `_open`, and ValueError (locked)."""
+        action = self._open(action_id)
+        locked = action.locking_date is not None and action.locking_date <= (at or self._now())
+        if locked and self._switches.change_after_locking == "refused":
+            problem = "a locked action can't be changed any more"
+            raise ValueError(problem)
+        return action
+
+    def _change(self, action: Action, amount: Decimal, at: dt.datetime | None, items: int, reason: str) -> None:
         moment = at or self._now()
         paid = payout(amount)
         delta_amount, delta_payout = amount - Decimal(action.amount), paid - Decimal(action.payout)
@@ -228,7 +272,7 @@ class Book:
         self._forget_states(action)
         for item in range(items):
             # The first row of several carries the money, so that the sum of all deltas stays the action's amount.
-            self._record(action, moment, *((ZERO, ZERO) if item else (delta_amount, delta_payout)))
+            self._record(action, moment, *((ZERO, ZERO) if item else (delta_amount, delta_payout)), reason)
 
     def _forget_states(self, action: Action) -> None:
         """Rows that show this action's state or lie in a range by it are no longer right."""
@@ -239,22 +283,16 @@ class Book:
                 if update.action is action:
                     update.encoded = None
 
-    def _record(self, action: Action, moment: dt.datetime, amount: Decimal, paid: Decimal) -> ActionUpdate:
+    def _record(self, action: Action, moment: dt.datetime, amount: Decimal, paid: Decimal, reason: str) -> ActionUpdate:
         self._seq += 1
         number = 1
         while f"{action.id}.{number}" in self.updates:
             number += 1
-        update = ActionUpdate(
-            **shared(action),
-            id=f"{action.id}.{number}",
-            state_detail="OPEN",
-            disposition="IR_BLANK" if number == 1 else "ORDER_UPDATE",
-            delta_payout=f"{paid:.2f}",
-            delta_amount=f"{amount:.2f}",
-            update_date=moment,
-            uri=f"ActionUpdates/{action.id}.{number}",
-            seq=self._seq,
-        )
+        update = write_update(action, number, moment, amount, paid, reason, self._seq)
         self.updates[update.id] = update
         self._update_shelves[action.campaign_id].add(update)
         return update
+
+
+def _nobody(event: str, action: Action) -> None:
+    """No notification is configured."""

@@ -1,9 +1,10 @@
 """How an action and its updates are filled in: the money of one, and what the others repeat of it."""
 
+import datetime as dt
 from decimal import Decimal
 from typing import Any
 
-from connectors.impact.sandbox.model import OWN, Action
+from connectors.impact.sandbox.model import OWN, Action, ActionUpdate
 
 PAYOUT_SHARE = Decimal("0.04")
 CENT = Decimal("0.01")
@@ -38,7 +39,24 @@ def set_fields(action: Action, values: dict[str, str]) -> None:
         setattr(action, name, value)
 
 
-def shared(action: Action) -> dict[str, Any]:
+def write_update(
+    action: Action, number: int, moment: dt.datetime, amount: Decimal, paid: Decimal, reason: str, seq: int
+) -> ActionUpdate:
+    """The update of that number of an action: what has changed, and why (its Disposition)."""
+    return ActionUpdate(
+        **_shared(action),
+        id=f"{action.id}.{number}",
+        state_detail="OPEN",
+        disposition=reason,
+        delta_payout=f"{paid:.2f}",
+        delta_amount=f"{amount:.2f}",
+        update_date=moment,
+        uri=f"ActionUpdates/{action.id}.{number}",
+        seq=seq,
+    )
+
+
+def _shared(action: Action) -> dict[str, Any]:
     """What an update repeats of its action, under its own names (ActionDate is EventDate, section 5.2)."""
     return {
         "action_id": action.id,

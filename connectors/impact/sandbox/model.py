@@ -1,12 +1,6 @@
 """The objects of impact.com with all their documented fields, as text in the order of the documents."""
 
 import datetime as dt
-from collections.abc import Callable
-from decimal import Decimal
-from functools import cache
-from operator import attrgetter
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -14,21 +8,8 @@ ACCOUNT_SID = "IRSandboxAccount00000001"
 AUTH_TOKEN = "made-up-auth-token"  # noqa: S105 - a made-up account, accepted by the sandbox alone
 BASE = f"/Advertisers/{ACCOUNT_SID}/"
 """What every Uri begins with; a row holds only the rest."""
-OWN = frozenset({"seq", "changed", "encoded", "action"})
+OWN = frozenset({"seq", "changed", "encoded", "action", "relationship"})
 """Attributes that are the sandbox's own and never leave it."""
-DATES = frozenset(
-    {
-        *("ReferringDate", "EventDate", "CreationDate", "LockingDate", "ClearedDate"),
-        *("UpdateDate", "ClearingDate", "ActionDate"),
-    }
-)
-INTEGERS = frozenset(
-    {"CampaignId", "ActionTrackerId", "MediaPartnerId", "AdId", "EventTypeId", "Quantity", "ContractId"}
-)
-NUMBERS = frozenset(
-    {"ClientCost", "Payout", "DeltaPayout", "IntendedPayout", "Amount", "DeltaAmount", "IntendedAmount"}
-)
-"""What the v14 schema declares otherwise than as text (sections 5.1 and 5.2)."""
 
 
 class Campaign(msgspec.Struct, rename="pascal", kw_only=True):
@@ -39,6 +20,16 @@ class Campaign(msgspec.Struct, rename="pascal", kw_only=True):
     state: str = "ACTIVE"
     type: str = "ONLINE"
     uri: str = ""
+
+
+class Company(msgspec.Struct, rename="pascal", kw_only=True):
+    """The brand itself, the only object without an id; a client may ask for it first, to see whether it may at all."""
+
+    company_name: str = "Northern Outfitters"
+    website: str = "https://shop.example.com"
+    timezone: str = ""
+    currency: str = "CAD"
+    uri: str = "CompanyInformation"
 
 
 class Partner(msgspec.Struct, frozen=True):
@@ -144,36 +135,3 @@ class ActionUpdate(msgspec.Struct, rename="pascal", kw_only=True):
     seq: int
     action: Action
     encoded: bytes | None = None
-
-
-@cache
-def names(kind: type[msgspec.Struct]) -> tuple[Callable[[msgspec.Struct], tuple[Any, ...]], tuple[str, ...]]:
-    """What takes the values of all fields that leave the sandbox, and their names on the wire."""
-    pairs = zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True)
-    kept = [(attribute, wire) for attribute, wire in pairs if attribute not in OWN]
-    return attrgetter(*(attribute for attribute, _ in kept)), tuple(wire for _, wire in kept)
-
-
-def wire_row(item: msgspec.Struct, zone: ZoneInfo, scalars: str) -> dict[str, Any]:
-    """One object as it goes on the wire: every scalar text, "" for missing, dates in the account's zone (section 2)."""
-    attributes, wire = names(type(item))
-    row: dict[str, Any] = dict(zip(wire, attributes(item), strict=True))
-    for name in DATES.intersection(row):
-        value = row[name]
-        row[name] = "" if value is None else value.astimezone(zone).isoformat(timespec="seconds")
-    for name in ("Uri", "ActionUri"):
-        if name in row:
-            row[name] = BASE + row[name]
-    return row if scalars == "strings" else _typed(row, type(item))
-
-
-def _typed(row: dict[str, Any], kind: type[msgspec.Struct]) -> dict[str, Any]:
-    """The types of the v14 schema, where there is a value."""
-    for name, value in row.items():
-        if value == "":
-            continue
-        if name in INTEGERS or (name == "Id" and kind is Campaign):
-            row[name] = int(value)
-        elif name in NUMBERS:
-            row[name] = float(Decimal(value))
-    return row

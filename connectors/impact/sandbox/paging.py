@@ -7,10 +7,10 @@ from connectors.impact.sandbox import wire
 from connectors.impact.sandbox.book import Book
 from connectors.impact.sandbox.model import Action, ActionUpdate
 from connectors.impact.sandbox.query import ActionQuery
+from connectors.impact.sandbox.routes import JSON_SUFFIX
 from connectors.impact.sandbox.shelf import FOREVER
 from connectors.impact.sandbox.switches import ImpactSwitches
 
-JSON_SUFFIX = ".json"
 WIDE = dt.timedelta(days=1)
 
 
@@ -37,6 +37,8 @@ class Paging:
                 if isinstance(row, Action) and row.state != "APPROVED":
                     self._book.modify(row.id)
                     return
+        elif self._switches.page_drift == "create":
+            self._book.create(top.campaign_id)
 
     def times_out(self, asked: str, query: ActionQuery) -> bool:
         """504 on a LockingDate query (seen, section 4); `asked` is its query string."""

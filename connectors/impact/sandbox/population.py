@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from connectors.impact.sandbox.book import Book
+from connectors.impact.sandbox.inquiries import Inquiries
 from connectors.impact.sandbox.model import Action, Partner
+from connectors.impact.sandbox.partners import Partners
 from syncengine.sandbox.kit import Person, people
 
 CAMPAIGNS = (
@@ -133,3 +135,76 @@ def bulk_populate(
             at=event,
         )
     return customers
+
+
+# --- what stands around the orders ---
+
+PARTNER_PEOPLE = (
+    ("Ada", "Lindqvist", "Ada.Lindqvist@reviews.example.com", "Editor", ("39787",), True),
+    ("Benoît", "Héroux", "benoit@cafe-elan.example.com", "Propriétaire", ("39788",), False),
+    ("Carmen", "Ng", "carmen@deals.example.com", "", ("39789", "39787"), False),
+    ("Dmitri", "", "dmitri@nowhere.example.com", "Freelancer", (), True),
+    ("Élodie", "Roy", "", "", ("39790",), True),
+)
+"""People at partners: first and last name, address, title, companies, and whether impact.com made the contact."""
+LABELS = ("VIP", "Newsletter")
+OPTED_OUT = 25
+"""More than one page of unsubscribed contacts (section 3)."""
+INQUIRY_KINDS = ("UNTRACKED", "INCORRECT", "DECLINED")
+ANSWERS: tuple[dict[str, str] | None, ...] = (
+    None,
+    {"ResolutionStatus": "VALID", "ActionTrackerId": "2240", "FinalPayout": "2.50"},
+    None,
+    {"ResolutionStatus": "DECLINED", "RejectReason": "Transaction cannot be traced"},
+    {"ResolutionStatus": "INCOMPLETE", "ResolutionNotes": "Which order is it?"},
+    None,
+)
+"""One inquiry for each: what the brand answered, or nothing yet."""
+ASKED_EVERY = dt.timedelta(days=12)
+
+
+def surround(book: Book, inquiries: Inquiries, partners: Partners, now: dt.datetime) -> None:
+    """The partner companies of the orders, their people, who opted out, and inquiries about some of the orders."""
+    joined = now - dt.timedelta(days=2 * YEAR)
+    for partner in PARTNERS:
+        partners.add_partner(partner.id, partner.name, at=joined)
+        for campaign_id, name, _ in CAMPAIGNS:
+            partners.join(partner.id, campaign_id, name, at=joined)
+    for campaign_id, _, _ in CAMPAIGNS[:2]:
+        for number, (first, last, email, title, companies, system_made) in enumerate(PARTNER_PEOPLE):
+            partners.add_contact(
+                campaign_id,
+                partners=companies,
+                labels=LABELS[: number % 3],
+                system_made=system_made,
+                first_name=first,
+                last_name=last,
+                email_address=email,
+                title=title,
+            )
+    campaign_id = CAMPAIGNS[0][0]
+    partners.unsubscribe(campaign_id, PARTNER_PEOPLE[2][2], PARTNERS[2].id, at=now - dt.timedelta(days=30))
+    for number in range(OPTED_OUT):
+        partners.unsubscribe(campaign_id, f"former{number:02}@partner.example.com", PARTNERS[0].id, at=joined)
+    _inquire(book, inquiries, now)
+
+
+def _inquire(book: Book, inquiries: Inquiries, now: dt.datetime) -> None:
+    """An inquiry for each answer, oldest first; what isn't untracked is about an action."""
+    actions = list(book.actions.values())
+    for number, answer in enumerate(ANSWERS):
+        moment = now - ASKED_EVERY * (len(ANSWERS) - number)
+        kind = INQUIRY_KINDS[number % len(INQUIRY_KINDS)]
+        about = actions[number] if kind != "UNTRACKED" and number < len(actions) else None
+        inquiry = inquiries.inquire(
+            about.campaign_id if about else CAMPAIGNS[0][0],
+            kind=kind,
+            order_id=about.oid if about else f"7900000{number}",
+            action_id=about.id if about else "",
+            partner=PARTNERS[number % 3],
+            transaction=moment - LATE,
+            comment="Our reader bought this." if number % 2 else "",
+            at=moment,
+        )
+        if answer is not None:
+            inquiries.resolve(inquiry.id, answer, at=moment + LATE)

@@ -12,8 +12,6 @@ from connectors.impact.sandbox.switches import ImpactSwitches
 MAX_PAGE_SIZE = 20_000
 MIN_PAGE_SIZE = 2_000
 MAX_PAGES = 10
-CAMPAIGN_PAGE_SIZE = 1_000
-"""The general default (section 3)."""
 MAX_DAYS = dt.timedelta(days=45)
 MAX_YEARS = 3
 DEFAULT_DAYS = dt.timedelta(days=7)
@@ -27,6 +25,21 @@ RANGES = {
 PAGING = frozenset({"Page", "PageSize", "IrVersion"})
 ACTION_PARAMETERS = PAGING | {"CampaignId", "State"} | {name for pair in RANGES.values() for name in pair}
 CAMPAIGN_PARAMETERS = PAGING | {"Name", "State"}
+INQUIRY_STATUSES = frozenset({"UNRESOLVED", "VALID", "DECLINED", "INCOMPLETE"})
+INQUIRY_RANGES = {
+    "creation": ("StartDate", "EndDate"),
+    "transaction": ("TransactionDateStart", "TransactionDateEnd"),
+}
+INQUIRY_PARAMETERS = (
+    PAGING
+    | {"CampaignId", "MediaPartnerId", "OrderId", "ResolutionStatus"}
+    | {name for pair in INQUIRY_RANGES.values() for name in pair}
+)
+PARTNER_PARAMETERS = PAGING | {"Id", "CampaignId", "State", "RelationshipState", "startDate", "endDate"}
+"""The two dates in lower case (section 5.4). GroupId and Country aren't made: unknown parameters, as any other."""
+CONTACT_PARAMETERS = PAGING | {"AccountId", "Title"}
+UNSUBSCRIBED_PARAMETERS = PAGING | {"PartnerId", "UserEmail"}
+EVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)")
 
 
@@ -36,6 +49,10 @@ class Refused(Exception):
     def __init__(self, field: str) -> None:
         super().__init__(field)
         self.field = field
+
+
+class Missing(Exception):
+    """What the path names isn't there."""
 
 
 class ActionQuery(NamedTuple):
@@ -65,11 +82,11 @@ class Parameters:
     def text(self, name: str) -> str | None:
         return self._values.get(name)
 
-    def number(self, name: str) -> int | None:
+    def number(self, name: str, least: int = 1) -> int | None:
         value = self._values.get(name)
         if value is None:
             return None
-        if value.isascii() and value.isdigit() and int(value) > 0:
+        if value.isascii() and value.isdigit() and int(value) >= least:
             return int(value)
         self._bad(name)
         return None
@@ -91,37 +108,55 @@ class Parameters:
         self._bad(name)
         return None
 
+    def campaign_id(self) -> str:
+        """The campaign, which must be named. Raises Refused."""
+        value = self._values.get("CampaignId") or ""
+        if not value.isdigit():
+            raise Refused("CampaignId")
+        return value
+
+    def span(self, start_name: str, end_name: str, *, exclusive: bool) -> Range | None:
+        """A range whose ends may each be left out; None without both. For lists that have no rules for windows."""
+        start, end = self.moment(start_name), self.moment(end_name)
+        if start is None and end is None:
+            return None
+        return Range(start or EVER, end, exclusive=exclusive)
+
     def _bad(self, name: str) -> None:
         if self._strict:
             raise Refused(name)
 
 
-def parse_action_query(pairs: Sequence[tuple[str, str]], switches: ImpactSwitches, now: dt.datetime) -> ActionQuery:
-    """Read and check a list request. Raises Refused."""
+def parse_action_query(
+    pairs: Sequence[tuple[str, str]], switches: ImpactSwitches, now: dt.datetime, *, page_rules: bool = True
+) -> ActionQuery:
+    """Read and check a list request. `page_rules`: whether the 20,000 and 2,000 rows hold. Raises Refused."""
     parameters = Parameters(pairs, ACTION_PARAMETERS, switches)
-    campaign_id = parameters.text("CampaignId") or ""
-    if not campaign_id.isdigit():
-        raise Refused("CampaignId")
     return ActionQuery(
-        campaign_id=campaign_id,
+        campaign_id=parameters.campaign_id(),
         ranges=_ranges(parameters, switches, now),
         state=parameters.choice("State", STATES),
         page=parameters.number("Page") or 1,
-        size=_page_size(parameters, switches),
+        size=_page_size(parameters, switches) if page_rules else general_page_size(parameters, switches),
     )
 
 
+def general_page_size(parameters: Parameters, switches: ImpactSwitches) -> int:
+    """The rows on a page of a list that has no rule of its own (section 3)."""
+    return min(parameters.number("PageSize") or switches.general_page_size, switches.general_page_size)
+
+
 def _page_size(parameters: Parameters, switches: ImpactSwitches) -> int:
-    size = min(parameters.number("PageSize") or MAX_PAGE_SIZE, MAX_PAGE_SIZE)
-    if size < MIN_PAGE_SIZE:
+    asked = parameters.number("PageSize") or MAX_PAGE_SIZE
+    if asked < MIN_PAGE_SIZE:
         match switches.small_page_size:
             case "error":
                 raise Refused("PageSize")
             case "clamp":
-                return MIN_PAGE_SIZE
+                asked = MIN_PAGE_SIZE
             case "accept":
-                return size
-    return size
+                pass
+    return min(asked, MAX_PAGE_SIZE, switches.max_page_size)
 
 
 def _ranges(parameters: Parameters, switches: ImpactSwitches, now: dt.datetime) -> dict[str, Range]:

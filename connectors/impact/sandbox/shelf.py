@@ -50,6 +50,11 @@ class Shelf(Generic[Row]):
         self.rows.extend(rows)
         self.touch()
 
+    def drop(self, action: Action) -> None:
+        """Take out an action, or its updates."""
+        self.rows = [row for row in self.rows if (row if isinstance(row, Action) else row.action) is not action]
+        self.touch()
+
     def touch(self) -> None:
         """Forget what was sorted and found."""
         self._indexes.clear()

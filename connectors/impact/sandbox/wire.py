@@ -89,7 +89,7 @@ def list_xml(around: dict[str, Any], key: str, rows: Sequence[dict[str, Any]]) -
     root = ET.Element(ROOT)
     listed = ET.SubElement(root, key, {name.removeprefix("@"): str(value) for name, value in around.items()})
     for row in rows:
-        _add_fields(ET.SubElement(listed, key.removesuffix("s")), row)
+        _add_fields(ET.SubElement(listed, singular(key)), row)
     return _xml(root)
 
 
@@ -100,6 +100,45 @@ def single(row: dict[str, Any], key: str, *, xml: bool, wrapped: bool) -> Respon
         _add_fields(ET.SubElement(root, key), row)
         return _xml(root)
     return Response(json.dumps({key: row} if wrapped else row), media_type="application/json")
+
+
+def unsubscribed_page(rows: Sequence[dict[str, Any]], page: int, size: int, total: int, *, xml: bool) -> Response:
+    """A page of UnsubscribedContacts: from 0, keys without @, numbers as such, URIs that lead nowhere (section 3)."""
+
+    def uri(number: int) -> str:
+        return f"/UnsubscribedContacts?page={number}&size={size}"
+
+    pages = -(-total // size)
+    start = page * size
+    body: dict[str, Any] = {
+        "Page": page,
+        "NumPages": pages,
+        "PageSize": size,
+        "Total": total,
+        "Start": start if rows else 0,
+        "End": start + len(rows),
+        "Uri": uri(page),
+        "FirstPageUri": uri(0),
+        "PreviousPageUri": uri(page - 1) if page else "",
+        "NextPageUri": uri(page + 1) if page + 1 < pages else "",
+        "LastPageUri": uri(max(0, pages - 1)),
+        "Results": list(rows),
+    }
+    if not xml:
+        return Response(json.dumps(body), media_type="application/json")
+    root = ET.Element(ROOT)
+    _add_fields(root, body)
+    return _xml(root)
+
+
+def done(uri: str, *, xml: bool) -> Response:
+    """What a write that took effect at once answers (section 6)."""
+    body = {"Status": "OK", "Uri": uri}
+    if not xml:
+        return Response(json.dumps(body), media_type="application/json")
+    root = ET.Element(ROOT)
+    _add_fields(root, body)
+    return _xml(root)
 
 
 def gateway_timeout() -> Response:
@@ -134,9 +173,24 @@ class Errors:
         return " ".join(words)
 
 
+def singular(key: str) -> str:
+    """The name of one item of a list: Actions, ActionInquiries."""
+    return f"{key.removesuffix('ies')}y" if key.endswith("ies") else key.removesuffix("s")
+
+
 def _add_fields(element: ET.Element, row: dict[str, Any]) -> None:
     for name, value in row.items():
-        ET.SubElement(element, name).text = str(value)
+        _add_value(ET.SubElement(element, name), name, value)
+
+
+def _add_value(element: ET.Element, name: str, value: Any) -> None:
+    if isinstance(value, dict):
+        _add_fields(element, value)
+    elif isinstance(value, list):
+        for item in value:
+            _add_value(ET.SubElement(element, singular(name)), name, item)
+    else:
+        element.text = "" if value is None else str(value)
 
 
 def _xml(root: ET.Element, status: int = HTTPStatus.OK) -> Response:

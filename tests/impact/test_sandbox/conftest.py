@@ -73,3 +73,13 @@ def ids(ask: List) -> Ids:
         return [row["Id"] for row in answer.json()[resource]]
 
     return ids
+
+
+@pytest.fixture
+def control(api: httpx.Client) -> Callable[..., httpx.Response]:
+    """Steers the sandbox as another process would."""
+
+    def control(method: str, path: str, **others: Any) -> httpx.Response:
+        return api.request(method, api.base_url.copy_with(raw_path=f"/_sandbox/{path}".encode()), **others)
+
+    return control

@@ -232,7 +232,7 @@ def test_the_data_of_a_year_are_the_same_for_the_same_seed(sandbox: ImpactSandbo
     def fill(seed: int) -> list[dict[str, Any]]:
         sandbox.reset()
         sandbox.populate(people(60, 1), seed, NOW)
-        return [sandbox._row(action) for action in sandbox.book.actions.values()]
+        return [sandbox.row(action) for action in sandbox.book.actions.values()]
 
     assert fill(1) == fill(1)
     assert fill(1) != fill(2)
