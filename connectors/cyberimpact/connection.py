@@ -7,19 +7,22 @@ from typing import ClassVar, Self
 
 from connectors.cyberimpact.client import CyberimpactClient
 from connectors.cyberimpact.contacts import Contacts
+from connectors.cyberimpact.destinations import GroupDestination, MailingDestination, TemplateDestination
 from connectors.cyberimpact.groups import index_groups
 from connectors.cyberimpact.settings import CyberimpactSettings
+from connectors.cyberimpact.streams import open_streams
 from connectors.cyberimpact.token import RENEWAL
 from syncengine.contracts import Context, Destination, Finding, Lookup, Stream
 
 WARN_BEFORE = dt.timedelta(days=60)
+LEGACY = "Make an API token in Cyberimpact (Developers, API tokens) and set it as `token` instead of both."
 
 
 class CyberimpactConnector:
     """Contacts of a Cyberimpact account."""
 
     name: ClassVar[str] = "cyberimpact"
-    summary: ClassVar[str] = "contacts in Cyberimpact, with their groups and their consent"
+    summary: ClassVar[str] = "contacts in Cyberimpact with their groups and consent; mailings and templates"
     Settings: ClassVar[type[CyberimpactSettings]] = CyberimpactSettings
 
     def connect(self, settings: CyberimpactSettings, context: Context) -> "CyberimpactConnection":
@@ -31,17 +34,22 @@ class CyberimpactConnection:
     """One account."""
 
     def __init__(self, settings: CyberimpactSettings, context: Context) -> None:
-        self._client = CyberimpactClient(settings, context)
+        self.client = CyberimpactClient(settings, context)
         self._clock = context.clock
-        self.streams: Mapping[str, Stream] = {}
+        self.streams: Mapping[str, Stream] = open_streams(self.client, context.clock)
         self.lookups: Mapping[str, Lookup] = {}
-        self.destinations: Mapping[str, Destination] = {"contacts": Contacts(self._client, settings, context)}
+        self.destinations: Mapping[str, Destination] = {
+            "contacts": Contacts(self.client, settings, context),
+            "groups": GroupDestination(self.client, context.clock),
+            "templates": TemplateDestination(self.client, context.clock),
+            "mailings": MailingDestination(self.client, settings, context),
+        }
 
     async def check(self) -> Sequence[Finding]:
         """Which account it is, how long the token lasts, what is there. Raises AuthError, Transient, ProviderError."""
-        ping = await self._client.ping()
-        groups = await self._client.groups()
-        custom = await self._client.custom_fields()
+        ping = await self.client.ping()
+        groups = await self.client.groups()
+        custom = await self.client.custom_fields()
         findings = [
             Finding("ok", f"account {ping.account or 'without a name'} answers"),
             self._lasting(),
@@ -59,7 +67,11 @@ class CyberimpactConnection:
         return findings
 
     def _lasting(self) -> Finding:
-        expires = self._client.token.expires
+        if self.client.credentials.legacy:
+            return Finding(
+                "warning", "it signs in with a user's name and password, which Cyberimpact calls legacy", LEGACY
+            )
+        expires = self.client.credentials.expires
         if expires is None:
             return Finding("ok", "the API token doesn't say when it expires")
         if expires - self._clock.now() < WARN_BEFORE:
@@ -67,10 +79,10 @@ class CyberimpactConnection:
         return Finding("ok", f"the API token is good until {expires:%Y-%m-%d}")
 
     async def __aenter__(self) -> Self:
-        await self._client.__aenter__()
+        await self.client.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._client.__aexit__(kind, error, trace)
+        await self.client.__aexit__(kind, error, trace)

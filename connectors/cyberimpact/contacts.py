@@ -7,12 +7,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from connectors.cyberimpact.audit import Audit
 from connectors.cyberimpact.batch import BatchRoad
 from connectors.cyberimpact.census import Census
 from connectors.cyberimpact.client import CyberimpactClient
 from connectors.cyberimpact.delivery import Delivery, Report, start_journeys
 from connectors.cyberimpact.fields import CUSTOM, Calendar, ContactFields, make_draft
 from connectors.cyberimpact.groups import Groups
+from connectors.cyberimpact.mail_reasons import BASES, MailReasons
 from connectors.cyberimpact.polling import Batches
 from connectors.cyberimpact.settings import CyberimpactSettings
 from connectors.cyberimpact.singles import Singles
@@ -22,11 +24,14 @@ from syncengine.contracts import (
     Attempts,
     Change,
     Context,
+    Dossier,
     Draft,
+    Mail,
     Outcome,
     Settled,
     Standing,
     Suppression,
+    Walk,
     group_identity,
 )
 
@@ -38,6 +43,7 @@ class Contacts:
     key_field: str = "email"
     repeatable: bool = True
     """Adding is an upsert, leaving a group twice is leaving it once (cyberimpact.md section 5)."""
+    bases: Mapping[str, Mapping[str, str]] = BASES
 
     def __init__(self, client: CyberimpactClient, settings: CyberimpactSettings, context: Context) -> None:
         self._client = client
@@ -46,7 +52,9 @@ class Contacts:
         self._zone = context.timezone
         self._groups = Groups(client, context.clock)
         self._census = Census(client, self._groups)
+        self._audit = Audit(client, self._groups)
         self._batches = Batches(client, context.clock, settings)
+        self._reasons = MailReasons(client)
         self._express: frozenset[str] = frozenset()
         """Whose consent was express when it was read last: a batch has nothing better to state."""
 
@@ -64,6 +72,22 @@ class Contacts:
         standings = await self._census.standing(keys, groups)
         self._express = frozenset(key for key, standing in standings.items() if standing.express)
         return standings
+
+    async def dossier(self, key: str) -> Dossier:
+        """What Cyberimpact knows of an address: how it stands, consent, groups, what it was sent."""
+        return await self._reasons.dossier(key)
+
+    async def mail(self, id: str, key: str) -> Mail | None:
+        """One mailing, and whether it was sent to that address."""
+        return await self._reasons.mail(id, key)
+
+    async def walk(self, groups: frozenset[str], fields: frozenset[str]) -> Walk:
+        """Everybody on the three lists, read in full. Raises ProviderError where one is shorter than it says."""
+        return await self._audit.walk(groups, fields)
+
+    async def absent(self, keys: Collection[str]) -> frozenset[str]:
+        """Who is on none of them, asked for one by one."""
+        return await self._audit.absent(keys)
 
     async def settle(self, receipt: str, keys: Collection[str]) -> Settled:
         """What became of a batch of an earlier run; nothing is settled where it isn't finished yet.

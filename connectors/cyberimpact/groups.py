@@ -9,7 +9,7 @@ from syncengine.contracts import Clock, group_identity
 from syncengine.errors import ProviderError, RateLimited, Transient
 
 CREATIONS = 5
-"""Tries to create one group; the list is read before each, so a lost answer never makes a second one."""
+"""Tries to create one group; the list is read before each but the first, so a lost answer never makes a second one."""
 BACKOFF = 1.0
 """Seconds before the second try, doubled each time."""
 
@@ -52,12 +52,21 @@ class Groups:
     async def ensure(self, titles: Sequence[str]) -> GroupIndex:
         """All groups, after creating those of these titles that aren't there. One that is refused stays missing."""
         index = await self.read()
-        for title in titles:
-            if index.find(title) is None:
-                index = await self._create(title, index)
+        missing = [title for title in titles if index.find(title) is None]
+        if not missing:
+            return index
+        accepted = [title for title in missing if await self._create(title)]
+        index = await self.read()
+        if any(index.find(title) is None for title in accepted):
+            raise ProviderError(
+                "A group was created at Cyberimpact, but the list of groups doesn't show it.",
+                hint="The next run looks again.",
+                code="group_missing",
+            )
         return index
 
-    async def _create(self, title: str, index: GroupIndex) -> GroupIndex:
+    async def _create(self, title: str) -> bool:
+        """Create a group that isn't there. Gives whether it is there now; if not, it was refused."""
         for number in range(CREATIONS):
             try:
                 answer = await self._client.create_group(title)
@@ -67,17 +76,9 @@ class Groups:
                 if error.retry_after is None:
                     await self._clock.sleep(BACKOFF * 2**number)
             else:
-                index = await self.read()
-                if index.find(title) is None and answer.good:
-                    raise ProviderError(
-                        "A group was created at Cyberimpact, but the list of groups doesn't show it.",
-                        hint="The next run looks again.",
-                        code="group_missing",
-                    )
-                return index
-            index = await self.read()  # the answer was lost: it may be there
-            if index.find(title) is not None:
-                return index
+                return answer.good
+            if (await self.read()).find(title) is not None:  # the answer was lost, and it was created
+                return True
         raise Transient(
             f"Cyberimpact took none of {CREATIONS} tries to create a group.", hint="The next run tries again."
         )

@@ -62,6 +62,7 @@ class CustomField(msgspec.Struct):
 
     id: int
     name: str
+    type: str | None = None
 
 
 class CustomFields(msgspec.Struct, rename="camel"):

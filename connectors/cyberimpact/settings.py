@@ -1,8 +1,9 @@
 """What [connections.NAME] may say about a Cyberimpact account."""
 
 import datetime as dt
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
 
 from syncengine.contracts import Duration
 
@@ -12,7 +13,13 @@ class CyberimpactSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    token: SecretStr = Field(min_length=1, description="API token: Developers → API tokens in Cyberimpact.")
+    token: SecretStr | None = Field(
+        default=None, min_length=1, description="API token: Developers → API tokens in Cyberimpact. Required."
+    )
+    username: str | None = Field(
+        default=None, min_length=1, description="Legacy, instead of a token: a user's name. A token is better."
+    )
+    password: SecretStr | None = Field(default=None, min_length=1, description="Legacy: the password of that user.")
     base_url: HttpUrl = Field(default=HttpUrl("https://api.cyberimpact.com"), description="Where the API answers.")
     batch_size: int = Field(
         default=500,
@@ -33,3 +40,18 @@ class CyberimpactSettings(BaseModel):
         le=dt.timedelta(seconds=10),
         description="The first wait between two looks at a batch; later ones grow up to 10 seconds.",
     )
+    allow_sending: bool = Field(
+        default=False,
+        description="Let the destination `mailings` send: what it makes goes out to everybody in its groups.",
+    )
+
+    @model_validator(mode="after")
+    def _sign_in_one_way(self) -> Self:
+        login = (self.username, self.password)
+        if self.token is not None and login != (None, None):
+            problem = "Set token, or username and password, not both."
+        elif self.token is None and None in login:
+            problem = "Set token. (Or, as before there were tokens, username and password.)"
+        else:
+            return self
+        raise ValueError(problem)

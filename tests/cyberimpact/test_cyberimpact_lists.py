@@ -1,5 +1,6 @@
 """A list is read whole or not at all: pages that are cut short, that move and that repeat are noticed."""
 
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -147,6 +148,10 @@ async def test_a_list_cut_in_the_middle_is_read_again(vendor: CyberimpactSandbox
     assert len(vendor.faults.injected) == 2
 
 
-def test_the_connection_offers_contacts_only(clock: FakeClock) -> None:
+def test_the_connection_offers_what_the_docs_say(clock: FakeClock) -> None:
     opened: CyberimpactConnection = connection(clock, Scripted())
-    assert (list(opened.destinations), list(opened.streams), list(opened.lookups)) == (["contacts"], [], [])
+    text = Path("docs/cyberimpact.md").read_text("utf-8")
+    assert list(opened.destinations) == ["contacts", "groups", "templates", "mailings"]
+    for name in (*opened.destinations, *opened.streams):
+        assert f"| `{name}` |" in text
+    assert not opened.lookups

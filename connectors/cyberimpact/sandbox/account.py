@@ -1,4 +1,4 @@
-"""One Cyberimpact account as data: contacts, groups and custom fields, and the rules that hold whoever changes them.
+"""One Cyberimpact account as data: contacts, groups and what else it has, and the rules for whoever changes them.
 
 It knows nothing of HTTP: the API and the administration of the sandbox both work on it.
 """
@@ -15,9 +15,10 @@ from connectors.cyberimpact.sandbox.switches import CyberimpactSwitches
 
 if TYPE_CHECKING:
     from connectors.cyberimpact.sandbox.batches import Batch
+    from connectors.cyberimpact.sandbox.posting import Mailing, Template
 
 FIRST_ID = 1001
-"""Ids of contacts, groups, batches and requests come from one counter, so that a mix-up never works by luck."""
+"""Ids of contacts, groups, mailings … come from one counter, so that a mix-up never works by luck."""
 
 TEXT_FIELDS = (
     "firstname", "lastname", "company", "note", "gender", "language", "postalCode", "country", "birthdate",
@@ -63,6 +64,9 @@ class Contact:
     updated: dt.datetime | None = None
     unsubscribed: dt.datetime | None = None
     bounced: dt.datetime | None = None
+    received: int = 0
+    opened: int = 0
+    clicked: int = 0
 
     @property
     def state(self) -> State:
@@ -89,6 +93,8 @@ class Account:
         self.groups: dict[int, Group] = {}
         self.custom_fields: dict[int, CustomField] = {}
         self.batches: dict[int, Batch] = {}
+        self.templates: dict[int, Template] = {}
+        self.mailings: dict[int, Mailing] = {}
         self.optins: dict[int, tuple[str, frozenset[int]]] = {}
         self.writes: Counter[str] = Counter()
         self.rng = random.Random(FIRST_ID)

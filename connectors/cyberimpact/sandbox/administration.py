@@ -16,6 +16,8 @@ from connectors.cyberimpact.sandbox.account import (
 )
 from connectors.cyberimpact.sandbox.consent import RELATIONS, Consent
 from connectors.cyberimpact.sandbox.dates import day_of
+from connectors.cyberimpact.sandbox.mailings import DEFAULTS as WISHES
+from connectors.cyberimpact.sandbox.posting import Mailing, Template, happen, start_due
 from connectors.cyberimpact.sandbox.service import Meanwhile, Service
 
 OPTIN_PROOF = "double opt-in"
@@ -97,6 +99,30 @@ class Administration:
         contact = self._contact(email)
         self._account.set_groups(contact, contact.groups - {self._group(title).id}, self._now())
 
+    # --- mailings and templates ---
+
+    def send_mailing(self, subject: str, groups: Iterable[str], at: dt.datetime | None = None) -> int:
+        """Send a mailing made in the app, now or then. Answers its id."""
+        when = at or self._now()
+        chosen = frozenset(self._group(title).id for title in groups)
+        number = self._account.new_id()
+        self._account.mailings[number] = Mailing(number, subject, chosen, when, {**WISHES})
+        start_due(self._account, self._now())
+        return number
+
+    def make_template(self, title: str, html: str = "", text: str = "") -> int:
+        """A template made in the app. Answers its id."""
+        number = self._account.new_id()
+        self._account.templates[number] = Template(number, title, html, text, self._now())
+        return number
+
+    def archive_mailing(self, mailing: int) -> None:
+        self._account.mailings[mailing].archived = self._now()
+
+    def receive(self, mailing: int, email: str, event: str, at: dt.datetime | None = None) -> None:
+        """What a recipient does: opened, clicked, unsubscribed; or what becomes of it: stopped, soft-bounced …"""
+        happen(self._account, self._account.mailings[mailing], self._contact(email), event, at or self._now())
+
     # --- groups, custom fields, tokens ---
 
     def create_group(self, title: str, *, public: bool = False, dynamic: bool = False) -> int:
@@ -176,5 +202,6 @@ ORDERS = frozenset(
     {
         "add", "edit", "unsubscribe", "bounce", "resubscribe", "confirm_optin", "delete", "join_group", "leave_group",
         "create_group", "rename_group", "delete_group", "make_group_dynamic", "add_custom_field", "revoke_token",
+        "send_mailing", "archive_mailing", "receive", "make_template",
     }
 )  # fmt: skip

@@ -20,7 +20,7 @@ def group_sorts(account: Account) -> dict[str, Callable[[Group], Any]]:
         "group": lambda group: group.title,
         "nbmember": lambda group: len(account.members_of(group)),
         "type": lambda group: group.dynamic,
-        "nbnewsletter": lambda group: 0,
+        "nbnewsletter": lambda group: sum(group.id in mailing.groups for mailing in account.mailings.values()),
         "date": lambda group: group.created,
     }
 
@@ -80,7 +80,12 @@ def patch_group(call: Call) -> Answer:
 
 
 def delete_group(call: Call) -> Answer:
-    call.account.delete_group(_group(call), call.now)
+    """A help text says that a group with which the API interacts can't be deleted; what that means is a switch."""
+    account, group = call.account, _group(call)
+    used = any(group.id in mailing.groups for mailing in account.mailings.values())
+    if used and account.switches.group_in_use == "refused":
+        raise unprocessable("Group is in use")
+    account.delete_group(group, call.now)
     return Answer({call.path["id"]: "deleted"})
 
 

@@ -56,10 +56,11 @@ def answer_page(call: Call, rows: Sequence[Item], listing: Listing) -> Answer:
     page = _number(call, "page", 1)
     limit = _number(call, "limit", DEFAULT_LIMIT)
     switches = call.account.switches
-    if limit > MAXIMUM_LIMIT:
-        if switches.over_limit == "422":
-            raise unprocessable("limit too large")
-        limit = MAXIMUM_LIMIT
+    if limit > MAXIMUM_LIMIT and switches.over_limit == "422":
+        raise unprocessable("limit too large")
+    limit = min(limit, MAXIMUM_LIMIT, switches.most_rows)
+    if switches.page_ignored:
+        page = 1
     shown = rows[(page - 1) * limit : page * limit]
     if not shown and page > 1 and switches.past_last_page == "404":
         raise not_found("Page")

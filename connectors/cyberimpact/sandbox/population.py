@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from connectors.cyberimpact.sandbox.account import Account, Contact
 from connectors.cyberimpact.sandbox.consent import Consent
 from connectors.cyberimpact.sandbox.dates import day_of
+from connectors.cyberimpact.sandbox.mailings import DEFAULTS
+from connectors.cyberimpact.sandbox.posting import Mailing, Template, happen, start_due
 from connectors.cyberimpact.sandbox.schema import is_email
 from syncengine.sandbox.kit import Person
 
@@ -46,6 +48,19 @@ def populate(account: Account, people: Sequence[Person], seed: int, now: dt.date
     for number in range(STRANGERS):
         contact = _contact(account, f"reader.{number}@example.com", "express", rng, now)
         contact.groups = set(groups[:1])
+    _mail(account, groups[0], now)
+
+
+def _mail(account: Account, newsletter: int, now: dt.datetime) -> None:
+    """A page, and a newsletter that went out last week: every other reader opened it."""
+    sent = now - dt.timedelta(days=7)
+    page = account.new_id()
+    account.templates[page] = Template(page, "Monthly newsletter", "<p>Hello!</p>", "Hello!", sent)
+    mailing = Mailing(account.new_id(), "News of the month", frozenset({newsletter}), sent, dict(DEFAULTS))
+    account.mailings[mailing.id] = mailing
+    start_due(account, now)
+    for number in list(mailing.recipients)[::2]:
+        happen(account, mailing, account.contacts[number], "opened", sent + dt.timedelta(days=1))
 
 
 _TITLES = (NEWSLETTER, CASED_GROUP, DECOMPOSED_GROUP)

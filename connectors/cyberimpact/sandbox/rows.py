@@ -23,7 +23,11 @@ def profile_row(call: Call, contact: Contact) -> dict[str, Any]:
 
 def member_row(call: Call, contact: Contact) -> dict[str, Any]:
     """A subscribed member."""
-    counters = {"mailingsReceived": 0, "mailingsOpened": 0, "mailingsClicked": 0}
+    counters = {
+        "mailingsReceived": contact.received,
+        "mailingsOpened": contact.opened,
+        "mailingsClicked": contact.clicked,
+    }
     return {"id": contact.id, **profile_row(call, contact), **counters}
 
 
@@ -63,5 +67,6 @@ def bare_group_row(call: Call, group: Group) -> dict[str, Any]:
 
 def group_row(call: Call, group: Group) -> dict[str, Any]:
     """A group with its counts."""
-    counts = {"membersCount": len(call.account.members_of(group)), "mailingsCount": 0}
+    mailings = sum(group.id in mailing.groups for mailing in call.account.mailings.values())
+    counts = {"membersCount": len(call.account.members_of(group)), "mailingsCount": mailings}
     return {**bare_group_row(call, group), **counts}

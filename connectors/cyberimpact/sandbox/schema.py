@@ -193,15 +193,17 @@ def _fits(custom: CustomField, value: CustomValue) -> bool:
             return len(text) <= MAXIMUM_LENGTH
 
 
-def check_groups(account: Account, numbers: list[int]) -> set[int]:
-    """The groups that a request names. Raises Refusal (422) for one that isn't there or is dynamic (read-only)."""
+def check_groups(account: Account, numbers: list[int], *, dynamic: bool = False) -> set[int]:
+    """The groups that a request names. Raises Refusal (422) for one that isn't there; a dynamic one is read-only, but
+    may be mailed to.
+    """
     for number in numbers:
         group = account.groups.get(number)
-        if group is None or group.dynamic:
+        if group is None or (group.dynamic and not dynamic):
             raise unprocessable("Unknown or dynamic group")
     return set(numbers)
 
 
-def read_groups(account: Account, text: str) -> set[int]:
+def read_groups(account: Account, text: str, *, dynamic: bool = False) -> set[int]:
     """The groups of a CSV string, checked."""
-    return check_groups(account, [int(number) for number in text.split(",")] if text else [])
+    return check_groups(account, [int(number) for number in text.split(",")] if text else [], dynamic=dynamic)

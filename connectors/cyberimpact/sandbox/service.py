@@ -13,14 +13,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from connectors.cyberimpact.sandbox import batches, groups, members, tokens
+from connectors.cyberimpact.sandbox import batches, groups, mailings, members, recipients, templates, tokens
 from connectors.cyberimpact.sandbox.account import Account
 from connectors.cyberimpact.sandbox.call import Answer, Call, Refusal, Route, Router, unprocessable
 from connectors.cyberimpact.sandbox.dates import DATE_FORMS
+from connectors.cyberimpact.sandbox.posting import start_due
 from connectors.cyberimpact.sandbox.tokens import Gate
 
-ROUTES = (*tokens.ROUTES, *members.ROUTES, *groups.ROUTES, *batches.ROUTES)
-"""Mailings and templates will be one more module each."""
+ROUTES = (
+    *tokens.ROUTES,
+    *members.ROUTES,
+    *groups.ROUTES,
+    *mailings.ROUTES,
+    *recipients.ROUTES,
+    *templates.ROUTES,
+    *batches.ROUTES,
+)
+"""Every endpoint of cyberimpact.md section 3."""
 
 THROTTLED = frozenset({"POST /members", "POST /members/optins"})
 WINDOW = dt.timedelta(minutes=1)
@@ -93,7 +102,9 @@ class Service:
         self._do_meanwhile(request.method, path)
         if self.account.switches.batch_seconds is not None:
             batches.work_off(self.account, now)
-        if not self.gate.admits(request.headers.get("authorization", ""), now):
+        start_due(self.account, now)
+        legacy = self.account.switches.legacy_login == "on"
+        if not self.gate.admits(request.headers.get("authorization", ""), now, legacy=legacy):
             raise Refusal(HTTPStatus.UNAUTHORIZED, "Unauthorised")
         route, variables = self._router.find(request.method, path)
         self._check_throttle(route, now)

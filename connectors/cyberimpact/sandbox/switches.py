@@ -27,6 +27,22 @@ class CyberimpactSwitches(Switches):
     group_title_taken: Literal["allowed", "refused"] = "allowed"
     """POST /groups with a title that is there."""
 
+    # groups, templates and mailings
+    group_in_use: Literal["deleted", "refused"] = "deleted"
+    """DELETE of a group that a mailing goes to; the help says that some can't be deleted, not which."""
+    template_title_taken: Literal["allowed", "refused"] = "allowed"
+    send_at_zone: Literal["eastern", "utc"] = "eastern"
+    """The zone of `sendAt`, which no document states."""
+    send_at_missing: Literal["now", "refused"] = "now"
+    unknown_sender: Literal["refused", "taken"] = "refused"
+    """`mailFrom` that is not a validated sender."""
+    cancel_sent: Literal[409, 422] = 422
+    """DELETE of a mailing that has gone out."""
+
+    # access
+    legacy_login: Literal["off", "on"] = "off"
+    """Whether the login with a user's name and password still works."""
+
     # errors and throttling
     error_body: Literal["message", "errors", "error", "text"] = "message"
     error_wording: Literal["fixed", "random"] = "fixed"
@@ -80,6 +96,10 @@ class CyberimpactSwitches(Switches):
     delete_forgets: bool = True
     """Deleting an unsubscribed or bounced contact forgets that state too."""
     past_last_page: Literal["empty", "404"] = "empty"
+    most_rows: int = Field(default=10_000, ge=1)
+    """A server that gives fewer rows than the documented maximum of `limit`."""
+    page_ignored: bool = False
+    """Every page is the first one: a list whose pages never end."""
     over_limit: Literal["clamped", "422"] = "clamped"
     unsorted_order: Literal["by_id", "random"] = "by_id"
     """The order of a list without `sort`; `random` differs from page to page."""

@@ -1,5 +1,6 @@
 """API tokens: HS256 JWTs with personal data in their claims, valid for ten years (cyberimpact.md section 1)."""
 
+import base64
 import datetime as dt
 from typing import Any
 
@@ -11,6 +12,8 @@ from connectors.cyberimpact.sandbox.dates import EASTERN
 YEARS_VALID = 10
 SECRET = "made-up-signing-secret-of-the-sandbox"  # noqa: S105 - signs tokens for made-up data only
 USER = {"username": "svc-sync", "email": "ops@example.test", "account": "Maple Bakery Inc."}
+PASSWORD = "made-up-password-of-the-sandbox"  # noqa: S105 - opens made-up data only
+LEGACY_LOGIN = "Basic " + base64.b64encode(f"{USER['username']}:{PASSWORD}".encode()).decode()
 CLAIMS: dict[str, Any] = {
     "accountId": 4711,
     "userId": 815,
@@ -49,8 +52,10 @@ class Gate:
         """As deleting it in the vendor's app does."""
         self._revoked.add(token)
 
-    def admits(self, header: str, now: dt.datetime) -> bool:
-        """Whether an Authorization header lets its request in."""
+    def admits(self, header: str, now: dt.datetime, *, legacy: bool = False) -> bool:
+        """Whether an Authorization header lets its request in. `legacy`: so does the login of the user."""
+        if legacy and header == LEGACY_LOGIN:
+            return True
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or token in self._revoked:
             return False
