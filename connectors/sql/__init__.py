@@ -1,4 +1,4 @@
-"""Lookups in the merchant's own database: any SQLAlchemy address, read-only, keys in and rows out as text."""
+"""The merchant's own database, by any SQLAlchemy address: asked by key and read-only, and tables that are written."""
 
 from connectors.sql.connector import SqlConnector
 

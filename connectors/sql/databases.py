@@ -1,4 +1,4 @@
-"""Where the databases differ: opening them read-only, stopping a query in time, and what their errors mean.
+"""Where the databases differ: opening them read-only or not, stopping a query in time, and what their errors mean.
 
 Sources: PostgreSQL manual, appendix A (SQLSTATE classes) and SET TRANSACTION; MySQL manual, "Server Error Message
 Reference" and `max_execution_time`; MariaDB, `max_statement_time`; sqlite.org/rescode.html, sqlite.org/uri.html and
@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 
 CONNECT_SECONDS = 10
 """Longest wait for a server to take the call: a server that is up takes it within one or two."""
@@ -35,6 +35,7 @@ class Fault(enum.Enum):
     DATABASE = enum.auto()
     QUERY = enum.auto()
     KEY = enum.auto()
+    ROW = enum.auto()
     TIME = enum.auto()
     BUSY = enum.auto()
     DAMAGED = enum.auto()
@@ -56,7 +57,9 @@ class Database:
     title: str
     read_only: bool = False
     opening: tuple[str, ...] = ()
-    """The first statements of every transaction; {ms} and {s} stand for the time limit."""
+    """The first statements of every transaction that reads. {ms}, {s} and {whole} (seconds) are the limit."""
+    writing: tuple[str, ...] = ()
+    """The first statements of every transaction that writes."""
     code: Callable[[Any], str] = lambda error: str(error.args[0]) if error.args else ""
     reason: Callable[[Any], str] = lambda error: str(error.args[-1]) if error.args else ""
     """The database's own sentence, one line. It may quote the query: only for a query asked without any key."""
@@ -74,6 +77,8 @@ class Database:
         match error:
             case DataError():
                 return Fault.KEY
+            case IntegrityError():
+                return Fault.ROW
             case OperationalError() | InterfaceError():
                 return Fault.UNREACHABLE
             case _:
@@ -95,22 +100,32 @@ class Sqlite(Database):
         return (key,) if number is None or not -(2**63) <= number < 2**63 else (key, number)
 
 
-def open_sqlite(url: URL) -> Callable[[], sqlite3.Connection]:
-    """Opens the file for reading only, by SQLite's own means twice over: the mode of the file and of the connection."""
-    address = Path(url.database or "").as_uri() + "?mode=ro"
+def open_sqlite(url: URL, *, writing: bool = False) -> Callable[[], sqlite3.Connection]:
+    """Opens the file, and never makes one.
+
+    For reading only, by SQLite's own means twice over: the mode of the file and of the connection. For writing,
+    transactions are begun by statements of ours, and not by the driver's guess.
+    """
+    address = Path(url.database or "").as_uri() + f"?mode={'rw' if writing else 'ro'}"
 
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
-        connection.execute("PRAGMA query_only = ON")
+        if writing:
+            connection.isolation_level = None
+        else:
+            connection.execute("PRAGMA query_only = ON")
         return connection
 
     return connect
 
 
-def begin(database: Database, connection: Connection, seconds: float, monotonic: Callable[[], float]) -> None:
-    """Start a transaction that can't write, with a time limit for what it is asked next."""
-    for statement in database.opening:
-        connection.exec_driver_sql(statement.format(ms=math.ceil(seconds * 1000), s=seconds))
+def begin(
+    database: Database, connection: Connection, seconds: float, monotonic: Callable[[], float], *, writing: bool = False
+) -> None:
+    """Start a transaction with a time limit for what it is asked next; it can't write unless that is wanted."""
+    for statement in database.writing if writing else database.opening:
+        limit = {"ms": math.ceil(seconds * 1000), "s": seconds, "whole": math.ceil(seconds)}
+        connection.exec_driver_sql(statement.format(**limit))
     if isinstance(database, Sqlite):
         until = monotonic() + seconds
         driver: Any = connection.connection.driver_connection
@@ -140,6 +155,7 @@ def _mssql_reason(error: Any) -> str:
 SQLITE = Sqlite(
     title="SQLite",
     read_only=True,
+    writing=("BEGIN IMMEDIATE",),  # a reader that becomes a writer half-way may find that it can't
     # Extended codes (sqlite3.SQLITE_BUSY_SNAPSHOT) carry the primary one in their low byte.
     code=lambda error: str(getattr(error, "sqlite_errorcode", 0) & 0xFF),
     reason=str,
@@ -162,19 +178,25 @@ POSTGRESQL = Database(
     title="PostgreSQL",
     read_only=True,
     opening=("SET TRANSACTION READ ONLY", "SET LOCAL statement_timeout = {ms}"),
+    # Rules that wait for the end of the transaction would refuse all of its rows, and not say which.
+    writing=("SET LOCAL statement_timeout = {ms}", "SET CONSTRAINTS ALL IMMEDIATE"),
     code=_postgresql_code,
     reason=lambda error: getattr(getattr(error, "diag", None), "message_primary", None) or "",
     faults={
+        "21": Fault.ROW,
         "22": Fault.KEY,
+        "23": Fault.ROW,
         "25006": Fault.QUERY,
         "28": Fault.ACCOUNT,
         "3D": Fault.DATABASE,
         "3F": Fault.QUERY,
         "40": Fault.BUSY,
         "42": Fault.QUERY,
+        "44": Fault.ROW,
         "55": Fault.BUSY,
         "57": Fault.UNREACHABLE,
         "57014": Fault.TIME,
+        "P0": Fault.ROW,
         "XX001": Fault.DAMAGED,
         "XX002": Fault.DAMAGED,
     },
@@ -186,6 +208,8 @@ MYSQL = Database(
     title="MySQL",
     read_only=True,
     opening=("SET SESSION max_execution_time = {ms}", "START TRANSACTION READ ONLY"),
+    # Its other limit holds for reading only. A TIMESTAMP is taken in the session's time zone: ours are UTC.
+    writing=("SET SESSION innodb_lock_wait_timeout = {whole}", "SET SESSION time_zone = '+00:00'"),
     faults={
         "1044": Fault.ACCOUNT,
         "1045": Fault.ACCOUNT,
@@ -200,8 +224,13 @@ MYSQL = Database(
         "1792": Fault.QUERY,
         "1267": Fault.KEY,
         "1271": Fault.KEY,
+        "1290": Fault.QUERY,
         "1292": Fault.KEY,
+        "1364": Fault.ROW,
         "1366": Fault.KEY,
+        "1644": Fault.ROW,
+        "3819": Fault.ROW,
+        "4025": Fault.ROW,
         "1317": Fault.TIME,
         "1969": Fault.TIME,
         "3024": Fault.TIME,
@@ -218,6 +247,7 @@ MARIADB = Database(
     title="MariaDB",
     read_only=True,
     opening=("SET SESSION max_statement_time = {s}", "START TRANSACTION READ ONLY"),
+    writing=("SET SESSION max_statement_time = {s}", "SET SESSION time_zone = '+00:00'"),
     faults=MYSQL.faults,
     types=MYSQL.types,
 )

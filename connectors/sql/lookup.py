@@ -48,7 +48,7 @@ class SqlLookup:
         refused: dict[str, str] = {}
         askable: list[str] = []
         for key in keys:
-            if not _is_text(key):
+            if not is_text(key):
                 refused[key] = "the key holds characters that no text of a database can"
             elif form and not form.fullmatch(key):
                 refused[key] = reason
@@ -104,7 +104,7 @@ def _spellings(key: Any) -> tuple[str, ...]:
     return (key,) if bare == key else (key, bare)
 
 
-def _is_text(key: str) -> bool:
+def is_text(key: str) -> bool:
     """Whether a database can be asked for it: PostgreSQL knows no NUL, and half a surrogate pair has no encoding."""
     return "\0" not in key and not any("\ud800" <= character <= "\udfff" for character in key)
 

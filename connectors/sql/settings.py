@@ -12,6 +12,7 @@ from pydantic import (
     SecretStr,
     StringConstraints,
     ValidationInfo,
+    field_validator,
     model_validator,
 )
 from sqlalchemy.engine import URL, make_url
@@ -23,6 +24,9 @@ from syncengine.errors import ConfigError, Problem
 DEFAULT_TIMEOUT = dt.timedelta(seconds=30)
 """Seconds that one query may take. A page of keys on an indexed column takes milliseconds; a full scan of some millions
 of rows still ends within it."""
+
+LONGEST_NAME = 128
+"""Characters of a column's name: SQL Server and Oracle allow so many, the others fewer."""
 
 DRIVERS = {
     "postgres": "postgresql+psycopg",
@@ -45,6 +49,35 @@ class SqlLookupSettings(BaseModel):
     query: str = Field(description="One SELECT with `:keys`; it names the column with the key `key`.")
 
 
+ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME)]
+
+
+class SqlDestinationSettings(BaseModel):
+    """One table that may be written to: rows are added and changed by their key, never deleted."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    table: Annotated[str, StringConstraints(min_length=1)] = Field(
+        description="The table, with its schema where it needs one: crm.mail_consents."
+    )
+    key: ColumnName = Field(description="The column that a row is known by; it must be unique.")
+    columns: list[ColumnName] = Field(
+        min_length=1, description="The columns that mappings may set beside the key; no other is ever touched."
+    )
+
+    @field_validator("columns")
+    @classmethod
+    def _name_each_once(cls, columns: list[str]) -> list[str]:
+        if len(set(columns)) < len(columns):
+            raise ValueError("a column is named twice")
+        return columns
+
+    @property
+    def names(self) -> list[str]:
+        """All columns that are written, the key first."""
+        return [self.key, *(name for name in self.columns if name != self.key)]
+
+
 class SqlSettings(BaseModel):
     """A database, by its address or by its parts (which need no percent-encoding of the password)."""
 
@@ -56,15 +89,27 @@ class SqlSettings(BaseModel):
     driver: str | None = Field(default=None, description="Instead of `url`: postgresql, mysql, mssql or sqlite.")
     host: str | None = Field(default=None, description="With `driver`: the server.")
     port: int | None = Field(default=None, ge=1, le=65535, description="With `driver`: left out, the usual one.")
-    user: str | None = Field(default=None, description="With `driver`: an account that may only read is best.")
+    user: str | None = Field(default=None, description="With `driver`: an account that may do no more than it has to.")
     password: SecretStr | None = Field(default=None, description="With `driver`.")
     database: str | None = Field(default=None, description="With `driver`: its name; for sqlite the file.")
     timeout: Duration = Field(
-        default=DEFAULT_TIMEOUT, gt=dt.timedelta(0), le=dt.timedelta(hours=1), description="How long a query may take."
+        default=DEFAULT_TIMEOUT,
+        gt=dt.timedelta(0),
+        le=dt.timedelta(hours=1),
+        description="How long a query or a write may take.",
     )
-    lookups: dict[Name, SqlLookupSettings] = Field(min_length=1, description="The lookups by name.")
+    lookups: dict[Name, SqlLookupSettings] = Field(default={}, description="What may be asked by key, by name.")
+    destinations: dict[Name, SqlDestinationSettings] = Field(
+        default={}, description="The tables that may be written to, by name."
+    )
 
     _base: Path = PrivateAttr(default=Path())
+
+    @model_validator(mode="after")
+    def _offer_something(self) -> "SqlSettings":
+        if not self.lookups and not self.destinations:
+            raise ValueError("Name a lookup or a destination: a database by itself has nothing to offer.")
+        return self
 
     @model_validator(mode="after")
     def _remember_base(self, info: ValidationInfo) -> "SqlSettings":

@@ -16,7 +16,8 @@ import pytest
 from sqlalchemy import URL, make_url
 
 from connectors.sql import SqlConnector
-from syncengine.contracts import Connection, Context, Memory
+from syncengine.contracts import Connection, Context, Destination, Memory
+from tests.sql.writing import CONSENTS, TABLE, execute
 
 CUSTOMERS = """
     CREATE TABLE customers (id integer PRIMARY KEY, code varchar(20), email varchar(80), first_name varchar(40));
@@ -75,6 +76,34 @@ def shop(tmp_path: Path) -> Path:
         database.executescript(CUSTOMERS)
     database.close()
     return path
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """An SQLite file with an empty table of consents."""
+    path = tmp_path / "shop.db"
+    execute(path, TABLE)
+    return path
+
+
+@pytest.fixture
+async def open_table(connect: Callable[..., Any], path: Path) -> Callable[..., Any]:
+    """Opens it as a destination; what is given stands in the settings."""
+
+    async def open_one(**values: Any) -> Destination:
+        settings = {**CONSENTS, **{name: value for name, value in values.items() if name in CONSENTS}}
+        others = {name: value for name, value in values.items() if name not in CONSENTS}
+        connection = await connect(url=f"sqlite:///{path}", destinations={"consents": settings}, **others)
+        destination: Destination = connection.destinations["consents"]
+        return destination
+
+    return open_one
+
+
+@pytest.fixture
+async def consents(open_table: Callable[..., Any]) -> Destination:
+    destination: Destination = await open_table()
+    return destination
 
 
 @pytest.fixture(scope="session")

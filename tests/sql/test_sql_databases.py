@@ -39,7 +39,7 @@ def test_a_number_of_the_manual_is_understood(name: str, number: int, fault: Fau
         (DataError, Fault.KEY),
         (OperationalError, Fault.UNREACHABLE),
         (ProgrammingError, Fault.QUERY),
-        (IntegrityError, Fault.QUERY),
+        (IntegrityError, Fault.ROW),
     ],
 )
 def test_an_unknown_error_counts_by_its_class(kind: type[DBAPIError], fault: Fault) -> None:
