@@ -4,13 +4,14 @@ Follows impact.md sections 1 (headers, scopes), 3 (paging) and 7 (errors). Error
 """
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import httpx
 import structlog
 
-from connectors.impact.decoding import Envelope, Shape, to_count
+from connectors.impact.decoding import Envelope, Shape, decode_object, decode_results, to_count
 from syncengine.errors import AuthError, ProviderError
 from syncengine.http import Answer, HttpClient, Params
 
@@ -22,6 +23,10 @@ LONGEST_LIST = 500
 """Pages after which a list without a documented limit is taken for endless."""
 SAME_PAGE = 2
 """How often one page is asked for: a page that names itself as the next one may do so only once."""
+RESULTS_PAGE_SIZE = 1000
+"""The most rows on a page of the lists that count pages from 0 (impact.md section 3)."""
+FORBIDDEN = "forbidden"
+"""The code of the AuthError for a scope that the token lacks."""
 
 log = structlog.get_logger(__name__)
 
@@ -30,10 +35,18 @@ class Unanswerable(ProviderError):
     """This query gets no complete answer as it is asked; one about less may. `code` says why.
 
     refused: a 4xx that no document explains · too_many: more than ten pages · drifted: rows moved while paging ·
-    loop: a page leads back to one already read · incomplete: fewer rows than stated.
+    loop: a page leads back to one already read · incomplete: fewer rows than stated. `total` and `size`: how many rows
+    there are and how many a page holds, where they are too many and that was stated.
     """
 
     default_code = "refused"
+
+    def __init__(
+        self, message: str, *, code: str | None = None, total: int | None = None, size: int | None = None
+    ) -> None:
+        super().__init__(message, code=code)
+        self.total = total
+        self.size = size
 
 
 class Rows(NamedTuple):
@@ -58,7 +71,8 @@ class ImpactClient:
     ) -> AsyncGenerator[Rows, None]:
         """Walk a list page by page; each request leaves when its page is asked for.
 
-        Raises Unanswerable, AuthError (401, 403) and what `HttpClient.send` raises.
+        Raises Unanswerable, AuthError (401, 403) and what `HttpClient.send` raises. With `most_pages` 1 every answer is
+        whole by itself: no row can move from one page to another in between.
         """
         answer = await self._get(resource, f"{self._root}/{resource}", params)
         followed: Counter[str] = Counter()
@@ -71,6 +85,8 @@ class ImpactClient:
             following = self._next(resource, page)
             if following is None and total is not None and count < total:
                 raise Unanswerable(f"{self._label}: {count} of {total} {resource} came.", code="incomplete")
+            if following is not None and most_pages == 1:
+                raise Unanswerable(f"{self._label}: {resource} go on after one page.", code="too_many")
             yield Rows(page.rows or (), following is None)
             if following is None:
                 return
@@ -81,17 +97,63 @@ class ImpactClient:
                 raise Unanswerable(f"{self._label}: {resource} go on after {most_pages} pages.", code="too_many")
             answer = await self._get(resource, following, None)
 
+    async def results(self, resource: str) -> AsyncGenerator[Sequence[Mapping[str, Any]], None]:
+        """Walk one of the lists that count their pages from 0; their links name another path and are not followed.
+
+        Raises as `list`; a list that ends before its stated total is no list.
+        """
+        count = 0
+        for number in range(LONGEST_LIST):
+            params = {"Page": number, "PageSize": RESULTS_PAGE_SIZE}
+            answer = await self._get(resource, f"{self._root}/{resource}", params)
+            page = decode_results(answer.content, resource)
+            pages, total = to_count(page.pages), to_count(page.total)
+            count += len(page.rows)
+            last = number + 1 >= pages if pages is not None else len(page.rows) < RESULTS_PAGE_SIZE
+            if last and total is not None and count < total:
+                raise Unanswerable(f"{self._label}: {count} of {total} {resource} came.", code="incomplete")
+            yield page.rows
+            if last:
+                return
+        raise Unanswerable(f"{self._label}: {resource} go on after {LONGEST_LIST} pages.", code="too_many")
+
+    async def single(self, resource: str, id: str, name: str) -> Mapping[str, Any] | None:
+        """One object by its id; None where there is none (404). `name`: what it may be wrapped in (section 2)."""
+        what = f"one of the {resource}"
+        answer = await self.http.send("GET", f"{self._root}/{resource}/{quote(id, safe='')}", what=what)
+        if answer.status == httpx.codes.NOT_FOUND:
+            return None
+        self._admit(resource, answer)
+        return decode_object(answer.content, name)
+
+    async def put(self, resource: str, form: Mapping[str, str]) -> Answer:
+        """Change something: the answer of any status but 401, 403. Raises as `HttpClient.send`, InDoubt among it."""
+        path = f"{self._root}/{resource}"
+        answer = await self.http.send("PUT", path, what=f"change of one of the {resource}", form=form, once=True)
+        if answer.status == httpx.codes.FORBIDDEN:
+            raise self._forbidden(resource, "change", "PUT")
+        return answer
+
+    def _forbidden(self, resource: str, verb: str, method: str) -> AuthError:
+        scope = "/".join(part for part in resource.split("/") if not part.isdigit())
+        return AuthError(
+            f"{self._label}: the token is not allowed to {verb} {scope} (403).",
+            hint=f"In impact.com, give the API token the scope {scope}, method {method}.",
+            code=FORBIDDEN,
+        )
+
     async def _get(self, resource: str, path: str, params: Params | None) -> Answer:
         answer = await self.http.send("GET", path, what=f"list of {resource}", params=params)
+        self._admit(resource, answer)
+        return answer
+
+    def _admit(self, resource: str, answer: Answer) -> None:
+        """Raise what an answer without rows means."""
         if answer.good:
-            return answer
+            return
         status = answer.status
         if status == httpx.codes.FORBIDDEN:
-            raise AuthError(
-                f"{self._label}: the token is not allowed to read {resource} (403).",
-                hint=f"In impact.com, give the API token the scope {resource}, method GET.",
-                code="forbidden",
-            )
+            raise self._forbidden(resource, "read", "GET")
         if status in {httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED} or not httpx.codes.is_client_error(status):
             raise ProviderError(
                 f"{self._label}: status {status} to the list of {resource}.",
@@ -114,8 +176,14 @@ class ImpactClient:
     ) -> int | None:
         """The stated number of rows, which stays the same from page to page unless rows came or went meanwhile."""
         total = to_count(page.total)
-        if first and total is not None and total > most_pages * (to_count(page.size) or PAGE_SIZE):
-            raise Unanswerable(f"{self._label}: {total} {resource} are more than {most_pages} pages.", code="too_many")
+        size = to_count(page.size) or PAGE_SIZE
+        if first and total is not None and total > most_pages * size:
+            raise Unanswerable(
+                f"{self._label}: {total} {resource} are more than {most_pages} pages.",
+                code="too_many",
+                total=total,
+                size=size,
+            )
         if total is not None and before is not None and total != before:
             raise Unanswerable(f"{self._label}: {resource} changed while they were read.", code="drifted")
         return before if total is None else total

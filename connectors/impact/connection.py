@@ -3,17 +3,23 @@
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import aclosing
 from types import TracebackType
 from typing import ClassVar, Self
 
 import httpx
 from pydantic import BaseModel
 
+from connectors.impact.access import try_lists
+from connectors.impact.actions import ActionStream
+from connectors.impact.calls import CallReports, CallsNotConfigured
+from connectors.impact.campaigns import CampaignStream, read_campaigns
 from connectors.impact.client import ImpactClient
+from connectors.impact.inquiries import InquiryStream
+from connectors.impact.partners import ContactStream, MediaPartnerStream, UnsubscribedStream
+from connectors.impact.resolving import InquiryDestination
 from connectors.impact.settings import ImpactSettings
-from connectors.impact.streams import ActionStream, CampaignStream, read_campaigns
-from syncengine.contracts import NOTHING_OPEN, Context, Destination, Finding, Lookup, Range, Stream
+from connectors.impact.updates import UpdateStream
+from syncengine.contracts import Context, Destination, Finding, Lookup, Stream
 from syncengine.http import HttpClient, Pace
 
 PACE = Pace(1000, 3600)
@@ -23,13 +29,12 @@ SHOWN = 6
 
 
 class ImpactConnection:
-    """An account at impact.com. Nothing is written there."""
+    """An account at impact.com. Nothing is changed there unless the settings say so: `allow_writes`, `call_data`."""
 
     def __init__(self, settings: ImpactSettings, context: Context) -> None:
         base_url = httpx.URL(str(settings.base_url))
         self._sid = settings.account_sid
         self._clock = context.clock
-        self._overlap = settings.overlap
         self._http: HttpClient = context.http.client(
             base_url=str(base_url),
             account=_account(base_url.host, settings.account_sid),
@@ -39,16 +44,25 @@ class ImpactConnection:
             pace=PACE,
         )
         self._client = ImpactClient(self._http, base_url, _root(settings), context.http.label)
-        self._actions = ActionStream(self._client, context.clock, settings.lag, settings.overlap)
+        client, clock, label = self._client, context.clock, context.http.label
         self.streams: Mapping[str, Stream] = {
-            "actions": self._actions,
-            "campaigns": CampaignStream(self._client, context.clock),
+            "actions": ActionStream(client, clock, settings),
+            "action_updates": UpdateStream(client, clock, settings),
+            "action_inquiries": InquiryStream(client, clock, settings),
+            "campaigns": CampaignStream(client, clock),
+            "media_partners": MediaPartnerStream(client, clock),
+            "partner_contacts": ContactStream(client, clock),
+            "unsubscribed_contacts": UnsubscribedStream(client, clock),
         }
+        self._calls = CallReports(settings.call_data, context) if settings.call_data is not None else None
         self.lookups: Mapping[str, Lookup] = {}
-        self.destinations: Mapping[str, Destination] = {}
+        self.destinations: Mapping[str, Destination] = {
+            "action_inquiries": InquiryDestination(client, clock, label, allowed=settings.allow_writes),
+            "calls": self._calls or CallsNotConfigured(label),
+        }
 
     async def check(self) -> Sequence[Finding]:
-        """Ask for the campaigns and for the latest actions of one: a token may be allowed only one of the two."""
+        """Ask for the campaigns, and once for every other list of one of them: each has a scope of its own."""
         campaigns = await read_campaigns(self._client)
         account = f"Account {self._sid[:SHOWN]}…"
         if not campaigns:
@@ -56,20 +70,13 @@ class ImpactConnection:
         states = Counter(row.get("State") or "without state" for row in campaigns)
         spread = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
         findings = [Finding("ok", f"{account}: {len(campaigns)} campaigns ({spread}).")]
-        await self._try_actions(campaigns[0]["Id"])
-        findings.append(Finding("ok", "Actions can be read."))
+        findings += await try_lists(self._client, campaigns[0]["Id"], self._clock.now())
+        if self._calls is not None:
+            findings.append(await self._calls.check())
         left = self._http.limiter.remaining()
         if left is not None:
             findings.append(Finding("ok", f"{left} requests left of this hour's quota."))
         return findings
-
-    async def _try_actions(self, campaign: str) -> None:
-        """Read the first page of the last hour, as a run would."""
-        partition = f"{campaign}/updated"
-        recently = Range(self._clock.now())
-        async with aclosing(self._actions.read(partition, recently, fields=frozenset(), open=NOTHING_OPEN)) as pages:
-            async for _ in pages:
-                return
 
     async def __aenter__(self) -> Self:
         return self
@@ -77,6 +84,8 @@ class ImpactConnection:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._calls is not None:
+            await self._calls.__aexit__(kind, error, trace)
         await self._http.__aexit__(kind, error, trace)
 
 
@@ -84,7 +93,7 @@ class ImpactConnector:
     """impact.com, formerly Impact Radius: the brand's side."""
 
     name: ClassVar[str] = "impact"
-    summary: ClassVar[str] = "impact.com, brand account: reads actions and campaigns."
+    summary: ClassVar[str] = "impact.com, brand account: reads actions, inquiries, partners; takes calls."
     Settings: ClassVar[type[BaseModel]] = ImpactSettings
 
     def connect(self, settings: ImpactSettings, context: Context) -> ImpactConnection:

@@ -1,7 +1,7 @@
-"""How far a partition of `actions` has been read: what stands in its checkpoint."""
+"""How far a partition has been read: what stands in its checkpoint."""
 
 import datetime as dt
-from typing import Self
+from typing import NoReturn, Self, TypeVar
 
 import msgspec
 
@@ -10,14 +10,14 @@ from syncengine.errors import StateError
 
 
 class Position(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Every action last updated up to `updated` has been handed over, if its EventDate is in the range asked for.
+    """Everything that the pass's date places up to `read` has been handed over, where its moment is in the range.
 
     A range with an end stands here because reading goes on from a checkpoint alone: one that was interrupted remains
     that range. One without an end doesn't: after the first reading everything that changes is handed over, whatever its
     date, because an older action may have come in by another way and be reversed now.
     """
 
-    updated: dt.datetime
+    read: dt.datetime
     since: dt.datetime | None = None
     until: dt.datetime | None = None
 
@@ -30,22 +30,13 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
         action of June may have been modified yesterday, and "last updated" is one value.
         """
         if isinstance(position, Range):
-            return cls(updated=position.since, since=position.since, until=position.until)
-        try:
-            found = msgspec.json.decode(position, type=cls)
-        except msgspec.DecodeError:
-            found = None
-        if found is None or found.updated.tzinfo is None:
-            raise StateError(
-                "The checkpoint of impact.com's actions can't be read.",
-                hint="It was not written by this program; read the range again with `syncengine resync`.",
-                code="checkpoint",
-            )
-        return found
+            return cls(read=position.since, since=position.since, until=position.until)
+        found = _decode(position, cls)
+        return found if found is not None and found.read.tzinfo else _refuse()
 
     def moved(self, end: dt.datetime) -> Self:
         """The position after everything up to `end` has been handed over. It never moves back."""
-        return msgspec.structs.replace(self, updated=max(self.updated, end))
+        return msgspec.structs.replace(self, read=max(self.read, end))
 
     def checkpoint(self) -> Checkpoint:
         kept = self if self.until else msgspec.structs.replace(self, since=None)
@@ -54,3 +45,45 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
     def holds(self, moment: dt.datetime) -> bool:
         """Whether a record of this moment is in the range asked for."""
         return (self.since is None or self.since <= moment) and (self.until is None or moment < self.until)
+
+
+class Sweep(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Everything open was looked at again since `swept`; of a sweep that is under way, what is dated before `through`.
+
+    `gone` are the ids that the provider doesn't know any more: they are not asked for again.
+    """
+
+    swept: dt.datetime
+    through: dt.datetime | None = None
+    gone: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, position: Checkpoint) -> Self:
+        """What stands in a checkpoint. Raises StateError for one that is none of ours."""
+        found = _decode(position, cls)
+        return found if found is not None and found.swept.tzinfo else _refuse()
+
+    def is_due(self, now: dt.datetime, every: dt.timedelta) -> bool:
+        """Whether to sweep (on). A clock that was set back makes it due: waiting for that time could take years."""
+        return self.through is not None or self.swept > now or now - self.swept >= every
+
+    def checkpoint(self) -> Checkpoint:
+        return Checkpoint(msgspec.json.encode(self).decode())
+
+
+Kept = TypeVar("Kept")
+
+
+def _decode(position: Checkpoint, kind: type[Kept]) -> Kept | None:
+    try:
+        return msgspec.json.decode(position, type=kind)
+    except msgspec.DecodeError:
+        return None
+
+
+def _refuse() -> NoReturn:
+    raise StateError(
+        "A checkpoint of impact.com can't be read.",
+        hint="It was not written by this program; read the range again with `syncengine resync`.",
+        code="checkpoint",
+    )

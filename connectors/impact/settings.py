@@ -1,10 +1,20 @@
 """What [connections.NAME] may say about an impact.com account, and [mappings.NAME.options] about its streams."""
 
 import datetime as dt
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, HttpUrl, SecretStr, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    SecretStr,
+    StringConstraints,
+    field_validator,
+)
 
+from connectors.impact.calls_settings import CallDataSettings
 from syncengine.contracts import Duration
 
 Sid = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$", strip_whitespace=True)]
@@ -44,16 +54,48 @@ class ImpactSettings(BaseModel):
         le=dt.timedelta(days=6),
         description="How far behind its checkpoint reading starts, for actions that show up late.",
     )
+    sweep_every: Duration = Field(
+        default=dt.timedelta(days=1),
+        ge=dt.timedelta(0),
+        le=dt.timedelta(days=30),
+        description="How often what was last seen unfinished (a pending action) is read again.",
+    )
+    allow_writes: bool = Field(
+        default=False, description="Whether anything may be changed at impact.com: action inquiries be resolved."
+    )
+    call_data: CallDataSettings | None = Field(
+        default=None, description="Where calls are reported to; it has credentials of its own. Left out: no calls."
+    )
 
 
-class ActionOptions(BaseModel):
-    """Options of the stream `actions`."""
+class CampaignOptions(BaseModel):
+    """Options of a stream that is read campaign by campaign."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
     campaigns: list[CampaignId] | None = Field(
         default=None, min_length=1, description="Ids of the campaigns to read. Left out: all, closed ones too."
     )
+
+
+Pass = Literal["updated", "locked", "open"]
+PASSES: tuple[Pass, ...] = ("updated", "locked", "open")
+
+
+class ActionOptions(CampaignOptions):
+    """Options of the stream `actions`."""
+
+    passes: frozenset[Pass] = Field(
+        default=frozenset(PASSES),
+        description='"updated" (new, changed), "locked" (approved by date), "open" (pending again). Left out: all.',
+    )
+
+    @field_validator("passes")
+    @classmethod
+    def _has_updated(cls, passes: frozenset[Pass]) -> frozenset[Pass]:
+        if "updated" not in passes:
+            raise ValueError('"updated" can\'t be left out: the others only tell what became of the actions it found.')
+        return passes
 
 
 class NoOptions(BaseModel):

@@ -36,6 +36,11 @@ def recipe_text(name: str) -> str:
     return resources.files(__name__).joinpath(f"{name}.toml").read_text(encoding="utf-8")
 
 
+def recipe_purpose(name: str) -> str:
+    """What a recipe is for, in one line: the first of its comments, behind the title. Raises RecipeError."""
+    return recipe_text(name).partition("\n")[0].partition(": ")[2].removesuffix(".")
+
+
 def expand(raw: Mapping[str, Any], key: str) -> dict[str, Any]:
     """The table of a mapping with its recipe put in: a key set beside `use` replaces the recipe's key whole.
 

@@ -10,10 +10,12 @@ import pytest
 import stamina
 
 from connectors.impact import ImpactConnection, ImpactConnector, ImpactSettings
+from connectors.impact.sandbox import ImpactSandbox
 from syncengine.contracts import Context
 from syncengine.http import HttpFactory
 from tests.clock import FakeClock
 from tests.impact.provider import SID, TOKEN, FakeImpact
+from tests.impact.wire import Wire
 
 Connect = Callable[..., ImpactConnection]
 
@@ -53,6 +55,26 @@ def connect(clock: FakeClock, provider: FakeImpact) -> Connect:
         return connection(clock, transport or httpx.MockTransport(provider), **settings)
 
     return _connect
+
+
+@pytest.fixture
+def sandbox(clock: FakeClock) -> ImpactSandbox:
+    """An account with two campaigns and nothing in them."""
+    made = ImpactSandbox(now=clock.now)
+    made.book.add_campaign("1000", "Northern Outfitters")
+    made.book.add_campaign("2000", "Maison Boréale")
+    return made
+
+
+@pytest.fixture
+def wire(sandbox: ImpactSandbox) -> Wire:
+    return Wire(sandbox)
+
+
+@pytest.fixture
+def source(clock: FakeClock, sandbox: ImpactSandbox, wire: Wire) -> ImpactConnection:
+    """A connection to the sandbox, without a network between."""
+    return connection(clock, wire, **sandbox.settings())
 
 
 def connection(clock: FakeClock, transport: httpx.AsyncBaseTransport | None, **settings: Any) -> ImpactConnection:

@@ -12,6 +12,13 @@ import httpx
 SID = "IRmadeup0001"
 TOKEN = "made-up-token"
 DAY = dt.timedelta(days=1)
+EMPTY = {
+    "ActionUpdates": "ActionUpdates",
+    "ActionInquiries": "ActionInquiries",
+    "MediaPartners": "Partners",
+    "Contacts": "Contacts",
+}
+"""Lists that are there and have nothing in them, under their names in the answer."""
 
 
 @dataclass
@@ -33,6 +40,7 @@ class FakeImpact:
     now: Callable[[], dt.datetime]
     events: list[Event] = field(default_factory=list)
     may_list: bool = True
+    forbidden: set[str] = field(default_factory=set)
     campaigns: list[dict[str, Any]] = field(default_factory=lambda: [{"Id": "1000", "State": "ACTIVE"}])
     page_size: int = 20_000
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("America/Los_Angeles"))
@@ -66,12 +74,20 @@ class FakeImpact:
         resource = path.rpartition("/")[2]
         if resource == "Campaigns":
             return self._page(request, "Campaigns", self.campaigns) if self.may_list else httpx.Response(403)
+        if resource in self.forbidden:
+            return httpx.Response(403)
+        if resource == "UnsubscribedContacts":
+            return httpx.Response(200, json={"Page": 0, "NumPages": 1, "Total": 0, "Results": []})
+        if resource in EMPTY:
+            return self._page(request, EMPTY[resource], [])
         if resource != "Actions":
             return httpx.Response(404)
         return self._actions(request)
 
     def _actions(self, request: httpx.Request) -> httpx.Response:
         params = request.url.params
+        if "LockingDateStart" in params:
+            return self._page(request, "Actions", [])
         start, end = (dt.datetime.strptime(params[key], "%Y-%m-%dT%H:%M:%S%z") for key in ("StartDate", "EndDate"))
         if end - start > 45 * DAY or self.now() - start > 1095 * DAY or int(params["PageSize"]) > 20_000:
             return httpx.Response(400, json={"Status": "ERROR", "Message": "made up"})
@@ -92,6 +108,8 @@ class FakeImpact:
         return {
             "Id": event.id,
             "CampaignId": event.campaign,
+            "State": "PENDING",
+            "LockingDate": "",
             **{name: moment.astimezone(self.zone).isoformat(timespec="seconds") for name, moment in dates.items()},
             "NewField": "not known to anybody yet",
             **event.others,

@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from connectors.impact import ImpactConnection
+from connectors.impact.kinds import ACTION_FIELDS
 from connectors.impact.sandbox import ImpactSandbox
-from connectors.impact.streams import ACTION_FIELDS
 from syncengine.contracts import Range
 from syncengine.errors import AuthError
 from syncengine.sandbox.kit import Server, people
@@ -22,6 +22,9 @@ from tests.clock import NOON, FakeClock
 from tests.impact.conftest import connection
 from tests.impact.provider import DAY, SID, TOKEN
 from tests.impact.reading import ids, last_checkpoint, pages
+
+PEOPLE = {"workphonenumber", "cellphonenumber", "email", "emailaddress", "useremail", "comment", "website"}
+"""Fields of people at partner companies, besides those that every provider has."""
 
 
 class Account:
@@ -55,7 +58,7 @@ class Account:
     async def _taped(
         self, name: str, clock: FakeClock, base_url: str, sid: str, token: str
     ) -> AsyncIterator[ImpactConnection]:
-        with self._cassette(name, secrets=[sid, token]):
+        with self._cassette(name, secrets=[sid, token], personal=PEOPLE):
             async with connection(clock, None, base_url=base_url, account_sid=sid, auth_token=token) as made:
                 yield made
 

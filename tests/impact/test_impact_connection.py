@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from connectors.impact import ImpactConnector, ImpactSettings
 from syncengine.contracts import Connector, Range
-from syncengine.errors import AuthError
+from syncengine.errors import AuthError, ConfigError, Rejected
 from tests.clock import NOON
 from tests.impact.conftest import Connect
 from tests.impact.provider import DAY, SID, TOKEN, FakeImpact
@@ -31,7 +31,7 @@ async def test_check_says_which_account_how_many_campaigns_and_the_quota(
     assert {finding.level for finding in findings} == {"ok"}
     text = " ".join(finding.message for finding in findings)
     assert "3 campaigns (2 ACTIVE, 1 CLOSED)" in text
-    assert "321 requests left" in text
+    assert "320 requests left" in text  # the last list that is tried says no quota
     assert SID[:6] in text
     assert SID not in text
 
@@ -51,6 +51,42 @@ async def test_check_finds_a_token_that_may_list_campaigns_but_no_actions(
     with pytest.raises(AuthError, match="Actions") as caught:
         await connect(httpx.MockTransport(answer)).check()
     assert caught.value.code == "forbidden"
+
+
+@pytest.mark.parametrize(
+    ("forbidden", "missed"),
+    [
+        ("ActionUpdates", "the stream action_updates; actions don't need it"),
+        ("ActionInquiries", "the stream action_inquiries"),
+        ("MediaPartners", "PartnerSince of partner contacts"),
+        ("Contacts", "the stream partner_contacts"),
+        ("UnsubscribedContacts", "Unsubscribed of partner contacts"),
+    ],
+)
+async def test_check_says_which_lists_a_token_may_not_read_and_what_is_missed(
+    provider: FakeImpact, connect: Connect, forbidden: str, missed: str
+) -> None:
+    provider.forbidden = {forbidden}
+    warnings = [finding for finding in await connect().check() if finding.level != "ok"]
+    (warning,) = warnings
+    assert warning.level == "warning"
+    assert missed in warning.message
+    assert forbidden in warning.hint
+    assert len(provider.requests) == 7
+
+
+async def test_calls_are_reported_only_with_credentials_of_their_own(connect: Connect) -> None:
+    with pytest.raises(ConfigError) as caught:
+        connect().destinations["calls"].draft({})
+    assert caught.value.problems[0].key == "connections.impact.call_data"
+    settings = {"username": "calls", "password": TOKEN}
+    async with connect(call_data=settings) as configured:
+        assert not configured.destinations["calls"].repeatable
+        with pytest.raises(Rejected):
+            configured.destinations["calls"].draft({})
+    assert TOKEN not in repr(
+        ImpactSettings.model_validate({"account_sid": SID, "auth_token": "x", "call_data": settings})
+    )
 
 
 async def test_check_with_a_wrong_token_is_an_auth_error(connect: Connect) -> None:

@@ -13,42 +13,46 @@ from syncengine.errors import AuthError, ProviderError, Transient
 from tests.clock import NOON
 from tests.impact.conftest import Connect
 from tests.impact.provider import DAY, SID, TOKEN, FakeImpact
-from tests.impact.reading import ids, pages
+from tests.impact.reading import pages
 
 YESTERDAY = Range(NOON - DAY)
 
 
 def fill(provider: FakeImpact, count: int, page_size: int) -> None:
     provider.page_size = page_size
-    for number in range(count):
-        provider.add(f"1000.1.{number}", NOON - DAY / 2)
+    provider.campaigns = [{"Id": str(number)} for number in range(count)]
 
 
-async def campaigns(connection: Any) -> list[Rows]:
-    return [rows async for rows in connection._client.list("Campaigns", shape("Campaigns", None), {})]
+async def campaigns(connection: Any, **params: str) -> list[Rows]:
+    return [rows async for rows in connection._client.list("Campaigns", shape("Campaigns", None), params)]
+
+
+def numbers(read: list[Rows]) -> set[str]:
+    return {row["Id"] for rows in read for row in rows.rows}
 
 
 async def test_every_request_carries_credentials_accept_and_version(provider: FakeImpact, connect: Connect) -> None:
     fill(provider, 7, 3)
-    read = await pages(connect(), YESTERDAY)
-    assert len(ids(read)) == 7
+    assert len(numbers(await campaigns(connect()))) == 7
     assert len(provider.requests) == 3
     for request in provider.requests:
         assert request.headers["accept"] == "application/json"
         assert request.headers["ir-version"] == "14"
         assert request.headers["authorization"] == "Basic " + base64.b64encode(f"{SID}:{TOKEN}".encode()).decode()
-        assert request.url.path == f"/Advertisers/{SID}/Actions"
+        assert request.url.path == f"/Advertisers/{SID}/Campaigns"
         assert TOKEN not in str(request.url)
 
 
-async def test_a_query_asks_for_the_largest_page_and_the_next_pages_keep_the_query(
-    provider: FakeImpact, connect: Connect
-) -> None:
-    fill(provider, 4, 2)
+async def test_actions_are_asked_for_in_the_largest_pages(provider: FakeImpact, connect: Connect) -> None:
     await pages(connect(), YESTERDAY)
+    assert provider.requests[0].url.params["PageSize"] == "20000"
+
+
+async def test_the_next_pages_keep_the_query(provider: FakeImpact, connect: Connect) -> None:
+    fill(provider, 4, 2)
+    await campaigns(connect(), Name="Summer")
     first, second = (request.url.params for request in provider.requests)
-    assert dict(first)["PageSize"] == "20000"
-    assert dict(second) == {**first, "Page": "2"}
+    assert dict(second) == {**first, "Name": "Summer", "Page": "2"}
 
 
 @pytest.mark.parametrize("shows_prefix", [True, False])
@@ -57,9 +61,9 @@ async def test_a_base_url_with_a_path_works_whether_or_not_next_pages_name_it(
 ) -> None:
     fill(provider, 5, 2)
     provider.prefix, provider.shows_prefix = "/gateway/impact", shows_prefix
-    read = await pages(connect(base_url="https://proxy.example.test/gateway/impact/"), YESTERDAY)
-    assert len(ids(read)) == 5
-    assert {request.url.path for request in provider.requests} == {f"/gateway/impact/Advertisers/{SID}/Actions"}
+    read = await campaigns(connect(base_url="https://proxy.example.test/gateway/impact/"))
+    assert len(numbers(read)) == 5
+    assert {request.url.path for request in provider.requests} == {f"/gateway/impact/Advertisers/{SID}/Campaigns"}
 
 
 async def test_an_agency_reads_a_brand_by_its_account_number(provider: FakeImpact, connect: Connect) -> None:
@@ -117,9 +121,8 @@ async def test_a_page_that_names_itself_once_is_asked_for_once_more(provider: Fa
         return body
 
     provider.edit = edit
-    read = await pages(connect(), YESTERDAY)
-    assert ids(read) == {f"1000.1.{number}" for number in range(5)}
-    assert len(provider.windows) == 2  # the first page, and itself
+    assert numbers(await campaigns(connect())) == {str(number) for number in range(5)}
+    assert len([request for request in provider.requests if "Page" not in request.url.params]) == 2  # and itself
 
 
 async def test_a_list_without_end_is_cut_off(provider: FakeImpact, connect: Connect) -> None:
@@ -208,7 +211,7 @@ async def test_counts_may_be_numbers(provider: FakeImpact, connect: Connect) -> 
 
     fill(provider, 5, 2)
     provider.edit = edit
-    assert len(ids(await pages(connect(), YESTERDAY))) == 5
+    assert len(numbers(await campaigns(connect()))) == 5
 
 
 @pytest.mark.parametrize("start", ["<?xml version='1.0'?><ImpactRadiusResponse/>", "\n<html>gateway</html>"])

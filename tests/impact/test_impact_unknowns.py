@@ -139,4 +139,4 @@ async def test_check_says_what_the_account_has(sandbox: ImpactSandbox, source: I
     sandbox.book.add_campaign("2000", "Southern Outfitters", state="CLOSED")
     text = " ".join(finding.message for finding in await source.check())
     assert "2 campaigns (1 ACTIVE, 1 CLOSED)" in text
-    assert "998 requests left" in text
+    assert "993 requests left" in text

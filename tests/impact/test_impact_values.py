@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from connectors.impact.streams import ACTION_FIELDS
+from connectors.impact.kinds import ACTION_FIELDS
 from syncengine.contracts import Range, Record
 from syncengine.errors import ProviderError
 from tests.clock import NOON
@@ -112,7 +112,7 @@ async def test_dates_of_any_offset_are_the_same_moment(provider: FakeImpact, con
 async def test_a_date_without_an_offset_or_sense_is_an_error_that_names_field_and_action(
     provider: FakeImpact, connect: Connect, field: str, bad: Any
 ) -> None:
-    with pytest.raises(ProviderError, match=rf"{field} of action 1000\.1\.1") as caught:
+    with pytest.raises(ProviderError, match=rf"{field} of 1000\.1\.1 ") as caught:
         await only(provider, connect, {"Id"}, **{field: bad})
     assert caught.value.code == "bad_date"
 

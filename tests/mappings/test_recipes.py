@@ -27,11 +27,11 @@ def compiled(raw: dict[str, Any]) -> tuple[MappingSpec, CompiledMapping]:
 def test_a_recipe_is_a_whole_configuration_with_a_mapping_of_its_name(name: str) -> None:
     whole = tomllib.loads(recipe_text(name))
     assert {"engine", "connections", "mappings"} == whole.keys()
-    assert list(whole["mappings"]) == [name]
-    connections = whole["connections"].keys()
-    spec = MappingSpec.model_validate(whole["mappings"][name])
-    named = [spec.source, spec.destination, *(lookup.source for lookup in spec.lookup)]
-    assert {reference.partition(".")[0] for reference in named} == connections
+    assert next(iter(whole["mappings"])) == name
+    specs = [MappingSpec.model_validate(raw) for raw in whole["mappings"].values()]
+    named = {lookup.source for spec in specs for lookup in spec.lookup}
+    named |= {reference for spec in specs for reference in (spec.source, spec.destination)}
+    assert {reference.partition(".")[0] for reference in named} == whole["connections"].keys()
 
 
 def test_new_customers_passes_its_own_tests() -> None:

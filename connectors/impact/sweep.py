@@ -1,0 +1,195 @@
+"""The sweep: reads again what was last seen unfinished, because nothing else would tell that it has changed.
+
+A manual approval before the LockingDate, an approval under open-ended locking, a reset, the resolution of an inquiry:
+none of these shows in a range of dates that a checkpoint could follow (impact.md sections 4, 5.1 and 5.3). The engine
+remembers what is open, and a window without any of it is never asked for.
+"""
+
+import datetime as dt
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import NamedTuple
+
+import msgspec
+import structlog
+
+from connectors.impact.client import FORBIDDEN, ImpactClient, Unanswerable
+from connectors.impact.kinds import Kind
+from connectors.impact.listing import Listing
+from connectors.impact.position import Sweep
+from connectors.impact.windows import HISTORY, LONGEST, Window, Windows, whole_second
+from syncengine.contracts import Checkpoint, Clock, Open, Page, Range
+from syncengine.errors import AuthError
+
+log = structlog.get_logger(__name__)
+
+FEW = 5
+"""So many single records at most are asked for by their ids before a whole window is listed instead."""
+REMEMBERED = 1000
+"""The most ids that a checkpoint names as gone; the provider deletes nothing, so there are hardly any."""
+FIRST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+"""Before anything that impact.com has."""
+SECOND = dt.timedelta(seconds=1)
+
+
+class Sweeper(NamedTuple):
+    """How one kind of object is swept.
+
+    `filters` list those of one state only. `whole_while_young`: a window that reaches into the last 44 days is listed
+    without them, because nearly all in it is open, and what has another state may change too.
+    """
+
+    client: ImpactClient
+    clock: Clock
+    kind: Kind
+    every: dt.timedelta
+    filters: dict[str, str | int]
+    whole_while_young: bool
+
+    async def read(
+        self,
+        campaign: str,
+        partition: str,
+        position: Checkpoint | Range,
+        fields: frozenset[str] | None,
+        open: Open,
+    ) -> AsyncGenerator[Page, None]:
+        """Hand over what this partition watches, as it is now; nothing, without a request, before it is due.
+
+        A range asks for nothing: another pass hands over its records. Raises as `Listing.walk`.
+        """
+        now = self.clock.now()
+        scope = f"campaign {campaign}, what is open"
+        if isinstance(position, Range):
+            yield Page([], Sweep(now).checkpoint(), scope)
+            return
+        sweep = Sweep.of(position)
+        if not sweep.is_due(now, self.every):
+            yield Page([], position, scope)
+            return
+        # One that was interrupted counts from its beginning: what it looked at then may have changed since.
+        began = now if sweep.through is None else min(sweep.swept, now)
+        gone = sweep.gone
+        if (oldest := await open.oldest()) is not None:
+            run = _Run(self, campaign, partition, fields, open, msgspec.structs.replace(sweep, swept=began))
+            async with aclosing(run.read(oldest)) as pages:
+                async for page in pages:
+                    yield page
+            gone = run.gone
+        yield Page([], Sweep(began, None, gone).checkpoint(), scope)
+
+
+class _Run:
+    """One sweep over one campaign."""
+
+    def __init__(
+        self,
+        sweeper: Sweeper,
+        campaign: str,
+        partition: str,
+        fields: frozenset[str] | None,
+        open: Open,
+        sweep: Sweep,
+    ) -> None:
+        self._sweeper = sweeper
+        self._kind = sweeper.kind
+        self._campaign = campaign
+        self._partition = partition
+        self._open = open
+        self._sweep = sweep
+        self._names = self._kind.names(fields)
+        self._now = sweeper.clock.now()
+        self._gone = dict.fromkeys(sweep.gone)
+        self._singles = True
+
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """What the provider doesn't know any more, the latest last."""
+        return tuple(self._gone)[-REMEMBERED:]
+
+    async def read(self, oldest: dt.datetime) -> AsyncGenerator[Page, None]:
+        """All windows from the oldest open record on; a checkpoint after each that had any."""
+        reach = whole_second(self._now - HISTORY)
+        start = whole_second(max(oldest, self._sweep.through or oldest))
+        if start < reach:  # out of the lists' reach; by its id a record may still be asked for
+            ancient = set(await self._open.within(FIRST, reach) - self._gone.keys())
+            async with aclosing(self._fetch(ancient)) as pages:
+                async for page in pages:
+                    yield page
+        windows = Windows(max(start, reach), whole_second(self._now) + SECOND)
+        while (window := windows.following()) is not None:
+            ids = await self._open.within(window.start, window.end) - self._gone.keys()
+            if not ids:
+                continue
+            count = 0
+            try:
+                async with aclosing(self._read_window(window, ids)) as pages:
+                    async for page in pages:
+                        count += len(page.records)
+                        yield page
+                windows.took(count)
+            except Unanswerable as refusal:
+                self._listing(self._sweeper.filters).cut(windows, window, refusal)
+                continue
+            yield Page([], Sweep(self._sweep.swept, window.end, self.gone).checkpoint(), self._scope(window))
+
+    async def _read_window(self, window: Window, ids: frozenset[str]) -> AsyncGenerator[Page, None]:
+        """One record is asked for by its id; several by the list of what is open, and then those not in it."""
+        missing = set(ids)
+        young = self._sweeper.whole_while_young and window.end > self._now - LONGEST
+        steps = [self._sweeper.filters, {}] if not young else [{}]
+        if len(ids) > 1 or not self._singles:
+            filters = steps.pop(0)
+            async with aclosing(self._list(window, filters, missing)) as pages:
+                async for page in pages:
+                    yield page
+        if len(missing) <= FEW or not steps:
+            async with aclosing(self._fetch(missing)) as pages:
+                async for page in pages:
+                    yield page
+        if missing and steps:
+            async with aclosing(self._list(window, steps[-1], missing)) as pages:
+                async for page in pages:
+                    yield page
+        for id in sorted(missing):
+            self._lose(id)
+
+    async def _list(
+        self, window: Window, filters: dict[str, str | int], missing: set[str]
+    ) -> AsyncGenerator[Page, None]:
+        async with aclosing(self._listing(filters).read(window)) as pages:
+            async for answered in pages:
+                records = self._kind.records(answered.rows, self._names, self._now, self._partition)
+                missing.difference_update(record.id for record in records)
+                yield Page(records, None, self._scope(window))
+
+    async def _fetch(self, missing: set[str]) -> AsyncGenerator[Page, None]:
+        """Single records. A token may be allowed lists only: then what is missing stays so."""
+        for id in sorted(missing) if self._singles else ():
+            try:
+                row = await self._sweeper.client.single(self._kind.resource, id, self._kind.single)
+            except AuthError as error:
+                if error.code != FORBIDDEN:
+                    raise
+                self._singles = False
+                return
+            missing.discard(id)
+            if row is None:
+                self._lose(id)
+            else:
+                record = self._kind.record(row, self._names, self._now, self._partition)
+                yield Page([record], None, f"{self._kind.single} {id}")
+
+    def _lose(self, id: str) -> None:
+        """The provider doesn't know it any more, so nothing will become of it: it isn't asked for again."""
+        log.warning("what was open is gone at impact.com", resource=self._kind.resource, record=id)
+        self._gone[id] = None
+
+    def _listing(self, filters: dict[str, str | int]) -> Listing:
+        kind = self._kind
+        return Listing(
+            self._sweeper.client, kind.resource, self._campaign, kind.dated, kind.shape(self._names), filters
+        )
+
+    def _scope(self, window: Window) -> str:
+        return f"campaign {self._campaign}, what is open, {window}"
