@@ -19,9 +19,11 @@ from mappings.spec import MappingSpec
 from mappings.wording import suggest
 from syncengine.clock import SystemClock
 from syncengine.config import ConfiguredConnection, ConfiguredMapping, Settings
-from syncengine.contracts import Connection, Context, Destination, Lookup, Stream
+from syncengine.contracts import Connection, Context, Destination, Lookup, Permitted, Stream
+from syncengine.engine_settings import OWN_CONNECTION
 from syncengine.errors import ConfigError, Problem
 from syncengine.http import HttpFactory
+from syncengine.own import OwnConnection
 from syncengine.schedule import Schedule
 from syncengine.validation import problems_of
 
@@ -58,6 +60,11 @@ class Workspace:
         self.mappings = mappings
         self._open = AsyncExitStack()
 
+    @property
+    def written(self) -> Mapping[str, Destination]:
+        """The destinations that mappings write to, by name: "cyberimpact.contacts"."""
+        return {mapping.destination_name: mapping.destination for mapping in self.mappings.values()}
+
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             for connection in self.connections.values():
@@ -71,13 +78,13 @@ class Workspace:
         await self._open.aclose()
 
 
-def bind(settings: Settings, context_for: Callable[[str], Context]) -> Workspace:
+def bind(settings: Settings, context_for: Callable[[str], Context], own: OwnConnection | None = None) -> Workspace:
     """Connect every connection (no I/O) and compile every mapping against them.
 
-    `context_for` makes what a connection may use of the world, by its name. Raises ConfigError with all problems of all
-    connections and mappings.
+    `context_for` makes what a connection may use of the world, by its name. `own`: the connection that is always there;
+    left out, one without a state. Raises ConfigError with all problems of all connections and mappings.
     """
-    workspace, problems = _join(settings, context_for)
+    workspace, problems = _join(settings, context_for, own)
     if problems:
         raise ConfigError(problems)
     return workspace
@@ -105,7 +112,9 @@ class _NoMemory:
         return None
 
 
-def _join(settings: Settings, context_for: Callable[[str], Context]) -> tuple[Workspace, list[Problem]]:
+def _join(
+    settings: Settings, context_for: Callable[[str], Context], own: OwnConnection | None = None
+) -> tuple[Workspace, list[Problem]]:
     problems: list[Problem] = []
     connections: dict[str, Connection] = {}
     for name, configured in settings.connections.items():
@@ -113,14 +122,15 @@ def _join(settings: Settings, context_for: Callable[[str], Context]) -> tuple[Wo
             connections[name] = connect(configured, context_for(name))
         except ConfigError as error:
             problems += error.problems
+    own = own or OwnConnection(None, SystemClock(), settings.engine.timezone)
     mappings: dict[str, BoundMapping] = {}
     for name, mapping in settings.mappings.items():
-        binder = _Binder(mapping, connections)
+        binder = _Binder(mapping, {**connections, OWN_CONNECTION: own})
         bound = binder.bind()
         problems += binder.problems
         if bound is not None:
             mappings[name] = bound
-    return Workspace(settings, connections, mappings), problems
+    return Workspace(settings, connections, mappings), list(dict.fromkeys(problems))  # two mappings may lack the same
 
 
 def connect(configured: ConfiguredConnection, context: Context) -> Connection:
@@ -181,6 +191,8 @@ class _Binder:
         rule = self._compile(stream, destination)
         if destination is not None:
             self._check_values(destination)
+        if isinstance(destination, Permitted):
+            self._check_permission(destination)
         found = [lookup for lookup in lookups if lookup is not None]
         if stream is None or options is None or destination is None or rule is None or len(found) < len(lookups):
             return None
@@ -231,6 +243,12 @@ class _Binder:
                 if destination is not None or fault.key != "fields":  # that the unknown key is missing
                     self._fault(fault.key, fault.message, fault.hint)
             return None
+
+    def _check_permission(self, destination: Permitted) -> None:
+        try:
+            destination.permit()
+        except ConfigError as error:
+            self.problems += error.problems
 
     def _check_values(self, destination: Destination) -> None:
         """Find the required fields that are left out, and the constants that would be refused for every record."""

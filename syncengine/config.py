@@ -4,86 +4,33 @@ Nobody should have to run `check` five times to find five faults, so each part i
 broken. What needs a connection (names of streams, fields, columns) is `binding.py`'s; a fault here hides none there.
 """
 
-import datetime as dt
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from mappings.durations import parse_duration
 from mappings.recipes import RecipeError, expand
 from mappings.spec import MappingSpec
 from mappings.wording import suggest
 from syncengine.contracts import Connector
+from syncengine.engine_settings import OWN_CONNECTION, SQLITE, EngineSettings
 from syncengine.errors import ConfigError, Problem
 from syncengine.redaction import register_secret
 from syncengine.references import READABLE_BY_OTHERS, References, plain_secrets
 from syncengine.registry import connector_names, load_connector
 from syncengine.schedule import Schedule, ScheduleError, parse_schedule
-from syncengine.validation import Fault, problems_of
+from syncengine.validation import problems_of
 
 __all__ = ["ConfiguredConnection", "ConfiguredMapping", "EngineSettings", "Settings", "load_settings"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
 TABLES = ("engine", "connections", "mappings")
-SQLITE = "sqlite:///"
 ALONE = frozenset({"start", "schedule", "where", "retract", "suppress", "set_once", "tests"})
 """Keys of a mapping that no other key of it builds on."""
-
-
-def _database(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    hint = 'Write "sqlite:///syncengine.db"; a relative file is relative to the configuration file.'
-    if not value.startswith(SQLITE):
-        raise Fault("The state is kept in a SQLite file, and this is no address of one.", hint)
-    name = value.removeprefix(SQLITE)
-    if not name or name == ":memory:" or name.endswith("/") or "?" in name:
-        raise Fault("This names no file that outlives a run.", hint)
-    return value
-
-
-def _timezone(value: object) -> object:
-    if not isinstance(value, str):
-        raise Fault("This must be the name of a time zone in quotes.", 'Such as "America/Toronto".')
-    try:
-        return ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise Fault("There is no such time zone.", suggest(value, available_timezones()) or 'Such as "UTC".') from None
-
-
-def _time_limit(value: object) -> object:
-    if not isinstance(value, str):
-        raise Fault("This must be a duration in quotes.", 'Such as "1 hour".')
-    limit = parse_duration(value)
-    if not limit:
-        raise Fault("This is no time at all.", 'Such as "1 hour".')
-    return limit
-
-
-class EngineSettings(BaseModel):
-    """The table [engine]: where the state is, and how the engine behaves everywhere."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True, arbitrary_types_allowed=True
-    )
-
-    database: Annotated[str, BeforeValidator(_database)] = Field(
-        default="sqlite:///syncengine.db", description="The state: a SQLite file, relative to the configuration file."
-    )
-    timezone: Annotated[ZoneInfo, BeforeValidator(_timezone)] = Field(
-        default="UTC", description="For schedules, calendar days and dates on screens."
-    )  # type: ignore[assignment]  # validate_default makes a zone of the name
-    time_limit: Annotated[dt.timedelta, BeforeValidator(_time_limit)] = Field(
-        default="1 hour", description="How long one run may take."
-    )  # type: ignore[assignment]  # validate_default makes a duration of the text
-    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged.")
-    log_format: Literal["text", "json"] = Field(default="text", description="How log lines look.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,12 +150,17 @@ class _Loader:
         made = self._validate(EngineSettings, self.references.resolve(table, "engine"), "engine")
         if made is None:
             return None
+        self._keep_secrets(made, table, "engine")
         file = (self.base / Path(made.database.removeprefix(SQLITE)).expanduser()).absolute()
         return made.model_copy(update={"database": f"{SQLITE}{file}"})
 
     def connection(self, name: str, table: Mapping[str, Any]) -> ConfiguredConnection | None:
         """Build one connection; None where there is a problem."""
         key = f"connections.{name}"
+        if name == OWN_CONNECTION:
+            message = "This name belongs to what syncengine itself knows (engine.expiring_consents …)."
+            self.fault(key, message, "Give the connection another name; that one needs no table.")
+            return None
         wanted = table.get("connector")
         if not isinstance(wanted, str):
             hint = f"There is: {', '.join(connector_names())}."
@@ -245,7 +197,7 @@ class _Loader:
         named |= {f"lookup.{at}.from": lookup.source for at, lookup in enumerate(spec.lookup)}
         for place, reference in named.items():
             connection = reference.partition(".")[0]
-            if connection not in connections:
+            if connection not in connections and connection != OWN_CONNECTION:
                 hint = suggest(connection, connections)
                 self.fault(f"{key}.{place}", f'There is no connection "{connection}".', hint)
         schedule = None

@@ -2,14 +2,14 @@
 
 A connector is the code for one provider. It offers *streams* (to read), *lookups* (to ask by key) and *destinations*
 (to write). It knows this module, `syncengine.errors` and `syncengine.http`, and nothing else of the engine. Powers that
-only some destinations have are separate protocols (`Resumable`, `Suppressing`, `Standings`), so a new power never
-breaks an old connector.
+only some destinations have are separate protocols (`Resumable`, `Suppressing`, `Standings`, `Explaining` …), so a new
+power never breaks an old connector.
 
 Every scalar reaches a mapping as text or None, whatever type the wire had. Every time is aware UTC.
 """
 
 import datetime as dt
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, NewType, Protocol, Self, runtime_checkable
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from syncengine.http import HttpFactory
 
 __all__ = [
-    "NOTHING_OPEN", "Attempt", "Attempts", "Change", "Checkpoint", "Clock", "Connection", "Connector", "Consent",
-    "Context", "Destination", "Draft", "Duration", "Fetching", "Finding", "Found", "Lookup", "Memory", "Open",
-    "Outcome", "Page", "Part", "Range", "Record", "Resumable", "Row", "Scalar", "Settled", "Standing", "Standings",
-    "Stream", "Suppressing", "Suppression", "group_identity",
+    "NOTHING_OPEN", "Attempt", "Attempts", "Auditable", "Change", "Checkpoint", "Clock", "Connection", "Connector",
+    "Consent", "Context", "Destination", "Dossier", "Draft", "Duration", "Explaining", "Fetching", "Finding", "Found",
+    "Lookup", "Mail", "Memory", "Open", "Outcome", "Page", "Part", "Permitted", "Range", "Record", "RemoteKey",
+    "Resumable", "Row", "Scalar", "Settled", "Standing", "Standings", "Stream", "Suppressing", "Suppression", "Walk",
+    "group_identity",
 ]  # fmt: skip
 
 # --- what the engine gives a connector -------------------------------------------------------------------------------
@@ -209,8 +210,12 @@ class Stream(Protocol):
 class Fetching(Protocol):
     """A stream that can be asked for single records by their ids."""
 
-    def fetch(self, ids: Collection[str], *, fields: frozenset[str] | None) -> AsyncIterator[Page]:
-        """These records as they are now, without checkpoints. An id that the provider doesn't know is in no page."""
+    def fetch(self, ids: Collection[str], options: Any, *, fields: frozenset[str] | None) -> AsyncIterator[Page]:
+        """These records as they are now, without checkpoints, each handed over as `read` would.
+
+        In no page is an id that the provider doesn't know, or whose record `options` leave out (another campaign).
+        A page's request leaves only when that page is asked for.
+        """
 
 
 class Found(NamedTuple):
@@ -338,6 +343,14 @@ class Destination(Protocol):
 
 
 @runtime_checkable
+class Permitted(Protocol):
+    """The destination may be written to only where the settings of its connection say so."""
+
+    def permit(self) -> None:
+        """Raises ConfigError where they don't, with the whole key of what is missing. Asked before anything else."""
+
+
+@runtime_checkable
 class Resumable(Protocol):
     """An unsettled attempt with a receipt can be asked for after a crash."""
 
@@ -379,3 +392,80 @@ class Standings(Protocol):
 
     async def standing(self, keys: Collection[str], groups: frozenset[str]) -> Mapping[str, Standing]:
         """One answer for every key, reading as little as possible. An error in a part of it fails the whole."""
+
+
+class RemoteKey(msgspec.Struct, frozen=True):
+    """Something that is really there, as a walk met it.
+
+    `fields`: by the names that drafts use, as texts; None or missing where nothing stands. `groups`: those of the
+    groups asked about of which it is a member.
+    """
+
+    key: str
+    state: Literal["subscribed", "unsubscribed", "bounced"]
+    fields: Mapping[str, Scalar | None] = {}
+    groups: frozenset[str] = frozenset()
+
+
+class Walk(NamedTuple):
+    """What a complete walk found: every key once. `groups`: those of the groups asked about that are there at all."""
+
+    keys: Iterable[RemoteKey]
+    groups: frozenset[str]
+
+
+@runtime_checkable
+class Auditable(Protocol):
+    """What is really there can be walked from end to end, and compared with what is believed."""
+
+    async def walk(self, groups: frozenset[str], fields: frozenset[str]) -> Walk:
+        """Everything that is there, with the memberships in these groups and these fields.
+
+        Whoever moves from one list to another meanwhile is in the answer. Raises rather than ending early: what a short
+        answer leaves out would count as deleted.
+        """
+
+    async def absent(self, keys: Collection[str]) -> frozenset[str]:
+        """Which of these are not there, each asked for by itself. An error in a part of it fails the whole."""
+
+
+class Mail(msgspec.Struct, frozen=True):
+    """A mailing of the provider, as far as it concerns one target.
+
+    `sent_at` is None where it hasn't gone out. `received`: it was sent to this target. `groups` are the titles of those
+    that it went to; empty where that wasn't asked, or nobody knows.
+    """
+
+    id: str
+    subject: str
+    sent_at: dt.datetime | None
+    received: bool = True
+    groups: tuple[str, ...] = ()
+
+
+class Dossier(msgspec.Struct, frozen=True):
+    """What the provider knows of one target at this moment. It is shown, and not kept.
+
+    `since` says since when it is in its state. `groups`: titles, with the moment of joining where the provider tells.
+    `mails`: what was sent to it, oldest first. Empty also where the provider doesn't show it any more.
+    """
+
+    state: Literal["subscribed", "unsubscribed", "bounced", "absent"]
+    since: dt.datetime | None = None
+    consent: Consent | None = None
+    groups: Mapping[str, dt.datetime | None] = {}
+    mails: tuple[Mail, ...] = ()
+
+
+@runtime_checkable
+class Explaining(Protocol):
+    """The destination can say what a target was sent, and why: asked when a person asks, never by a run."""
+
+    bases: Mapping[str, Mapping[str, str]]
+    """What to call the basis of a consent towards the person: language ("en", "fr") to basis to a few words."""
+
+    async def dossier(self, key: str) -> Dossier:
+        """All that is known of one target. Raises as a read does."""
+
+    async def mail(self, id: str, key: str) -> Mail | None:
+        """One mailing, and whether it was sent to this target; None where there is none of that id."""

@@ -1,8 +1,7 @@
 """The long-running program: runs each mapping when it is due, each in a task of its own, until it is told to stop.
 
 `due.py` says when. A run is the same as that of `sync`; what is decided here is only which runs there are, how long one
-may take, and how all of them end in peace. The console and hooks will start runs through `Daemon.due`, as the timetable
-does.
+may take, and how all of them end in peace. The timetable starts runs through `Daemon.due`, hooks through `Daemon.hint`.
 """
 
 import asyncio
@@ -10,35 +9,44 @@ import datetime as dt
 import os
 import random
 import signal
-from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Final
 
 import structlog
 
 from syncengine import __version__, logs
 from syncengine.clock import SystemClock
 from syncengine.config import Settings
-from syncengine.contracts import Clock
+from syncengine.contracts import Clock, Fetching
 from syncengine.due import Timetable, first_due
+from syncengine.engine.reconcile import Reconciler, auditable
 from syncengine.engine.report import RunReport
 from syncengine.engine.run import Runner
 from syncengine.errors import AuthError, Busy, ConfigError, Problem, RateLimited, SyncError
+from syncengine.pacing import STOPPING
 from syncengine.schedule import Schedule
-from syncengine.session import open_session
+from syncengine.session import Session, open_session
 from syncengine.state.reports import mapping_status
+from syncengine.telling import complain, tell
+from syncengine.turn import Turn
+from syncengine.web.hints import WINDOW, Hints
 
-__all__ = ["GRACE", "Daemon", "Sync", "serve"]
+__all__ = ["GRACE", "Daemon", "Work", "serve"]
 
 GRACE: Final = 60.0
 """Seconds that a run may take to end once it was asked to: a batch in hand is mostly done in one or two. Then it is
 cancelled, and the next run settles what was under way. The time that a supervisor gives must be longer."""
+RANGES_END: Final = dt.timedelta(seconds=15)
+"""So long before its next turn a run stops reading a range again, and delivers; that turn goes on with it."""
+LIVE_FIRST: Final = dt.timedelta(minutes=10)
+"""After a start, what is new goes first: a walk through all contacts keeps its destination from being delivered to."""
 LEAST_DEFERRAL: Final = dt.timedelta(minutes=1)
 """A run stopped by quota is never tried again sooner, whatever moment the provider named."""
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
-Sync = Callable[[str, Callable[[], bool]], Awaitable[RunReport]]
-"""Runs one mapping. The second argument says whether it is to end after the batch in hand."""
+Work = Callable[[Turn], Awaitable[RunReport]]
+"""Runs the mapping of a turn: wholly, or (where the turn has ids) those records of it."""
 
 log = structlog.get_logger(__name__)
 
@@ -61,10 +69,58 @@ async def serve(settings: Settings) -> None:
                 timetable.add(name, schedule, due)
                 log.info("Mapping scheduled", mapping=name, next_due=due)
 
-            async def sync(name: str, stopping: Callable[[], bool]) -> RunReport:
-                return await Runner(session, stopping=stopping).sync([name], "scheduled")
+            for name, schedule in _reconciling(session).items():
+                status = await session.store.read(mapping_status, name)
+                due = first_due(schedule, status.last_good, clock.now(), session.timezone)
+                timetable.add(name, schedule, max(due, clock.now() + LIVE_FIRST))
+                log.info("Reconciling scheduled", destination=name, next_due=timetable.next_due(name))
 
-            await Daemon(sync, timetable, clock, settings.engine.time_limit).run()
+            async def work(turn: Turn) -> RunReport:
+                runner = Runner(session, stopping=turn.ending, due=turn.waited_for)
+                try:
+                    if turn.name not in schedules:
+                        reconciler = Reconciler(session, session.workspace.written, stopping=turn.ending)
+                        return await reconciler.run([turn.name])
+                    if turn.ids is None:
+                        return await runner.sync([turn.name], "scheduled")
+                    return await runner.fetch([turn.name], sorted(turn.ids), "hook")
+                finally:
+                    await session.remember_quotas()
+
+            daemon = Daemon(work, timetable, clock, settings.engine.time_limit)
+            await daemon.run(_listener(settings, session, schedules, daemon.hint))
+
+
+def _listener(
+    settings: Settings, session: Session, scheduled: Collection[str], hint: Callable[[str, Collection[str]], None]
+) -> AbstractAsyncContextManager[object]:
+    """What takes hooks while the daemon runs; nothing where none are wanted."""
+    hooks = settings.engine.hooks
+    if hooks is None:
+        return nullcontext()
+    from syncengine.web.hooks import Hook, hook_app  # a web server's imports, for those who want one
+    from syncengine.web.listener import listening
+
+    readers: dict[str, list[str]] = {}
+    for name in scheduled:
+        mapping = session.workspace.mappings[name]
+        if isinstance(mapping.stream, Fetching):
+            readers.setdefault(mapping.source_name, []).append(name)
+    if not readers:
+        log.warning("No hook is of use: no scheduled mapping reads a stream that gives single records")
+
+    def pass_on(stream: str, ids: Collection[str]) -> None:
+        for name in readers[stream]:
+            hint(name, ids)
+
+    hook = Hook(hooks.secret.get_secret_value(), readers, pass_on, session.store.clock)
+    return listening(hook_app(hook), *hooks.listen)
+
+
+def _reconciling(session: Session) -> dict[str, Schedule]:
+    """The destinations that are to be reconciled, each by a turn of its own; no mapping has such a name."""
+    schedule = session.workspace.settings.engine.reconcile
+    return {} if schedule is None else dict.fromkeys(auditable(session.workspace.written), schedule)
 
 
 def _schedules(settings: Settings) -> dict[str, Schedule]:
@@ -85,19 +141,27 @@ class Daemon:
     """Starts a run for each mapping that is due, unless one is under way, and keeps whatever fails to itself."""
 
     def __init__(
-        self, sync: Sync, timetable: Timetable, clock: Clock, limit: dt.timedelta, *, grace: float = GRACE
+        self,
+        work: Work,
+        timetable: Timetable,
+        clock: Clock,
+        limit: dt.timedelta,
+        *,
+        grace: float = GRACE,
+        window: float = WINDOW,
     ) -> None:
-        self._sync = sync
+        self._do = work
         self._timetable = timetable
         self._clock = clock
         self._limit = limit
         self._grace = grace
-        self._turns: dict[str, _Turn] = {}
+        self._turns: dict[str, Turn] = {}
+        self._hints = Hints(self._heed_hints, window)
         self._paused: set[str] = set()
         self._stopped = asyncio.Event()
 
-    async def run(self) -> None:
-        """Work until `stop` or SIGTERM or SIGINT; returns when every run has ended.
+    async def run(self, listener: AbstractAsyncContextManager[object] | None = None) -> None:
+        """Work until `stop` or SIGTERM or SIGINT; returns when every run has ended. `listener` stops before them.
 
         A second signal finds the system's own answer to it again and ends the process at once. Nothing is lost by that:
         it is the kill that every run is made for.
@@ -106,10 +170,12 @@ class Daemon:
         for number in SIGNALS:
             loop.add_signal_handler(number, self._hear, number)
         try:
-            self._timetable.start(self.due)
-            log.info("Daemon started", version=__version__, pid=os.getpid())
-            await self._stopped.wait()
-            self._timetable.stop()
+            async with listener or nullcontext():
+                self._timetable.start(self.due)
+                log.info("Daemon started", version=__version__, pid=os.getpid())
+                await self._stopped.wait()
+                self._timetable.stop()
+                self._hints.stop()
             await self._drain()
             log.info("Daemon stopped")
         finally:
@@ -122,16 +188,47 @@ class Daemon:
             return
         if name in self._paused:
             log.error("Mapping is paused: correct its credentials and restart the daemon", mapping=name)
-        elif name in self._turns:
-            log.warning("Still running, so this turn is left out", mapping=name)
+        elif (turn := self._turns.get(name)) is None:
+            self._start(name)
         else:
-            turn = _Turn(name, lambda stopping: self._work(name, stopping), self._limit, self._grace)
-            self._turns[name] = turn
-            turn.task.add_done_callback(lambda _: self._turns.pop(name))
+            turn.wait_for()
+            if turn.ids is None:
+                log.warning("Still running, so this turn is left out", mapping=name)
+
+    def hint(self, name: str, ids: Collection[str]) -> None:
+        """These records of a mapping may have changed: they are fetched soon, with others that are hinted at."""
+        if not self._stopped.is_set():
+            self._hints.add(name, ids)
 
     def stop(self) -> None:
         """No more runs; those under way end after the batch in hand."""
         self._stopped.set()
+
+    def _heed_hints(self, name: str) -> None:
+        """Fetch what was hinted at, now or when the run under way has ended; of a paused mapping nothing."""
+        if self._stopped.is_set() or name in self._turns:
+            return
+        ids = self._hints.take(name)
+        if name in self._paused:
+            return
+        if ids is None:
+            log.info("Too many hints to fetch them singly: a whole run instead", mapping=name)
+            self.due(name)
+        else:
+            self._start(name, ids)
+
+    def _start(self, name: str, ids: frozenset[str] | None = None) -> None:
+        turn = Turn(name, self._work, self._limit, self._grace, ids)
+        self._turns[name] = turn
+        turn.task.add_done_callback(lambda _: self._follow(turn))
+
+    def _follow(self, turn: Turn) -> None:
+        """The turn is over: do what waited for its end."""
+        del self._turns[turn.name]
+        if turn.follows:
+            self.due(turn.name)
+        elif self._hints.are_ripe(turn.name):
+            self._heed_hints(turn.name)
 
     def _hear(self, number: signal.Signals) -> None:
         log.info("Stopping after the batch in hand; a second signal stops at once", signal=number.name)
@@ -145,99 +242,58 @@ class Daemon:
             turn.end()
         await asyncio.gather(*(turn.task for turn in turns), return_exceptions=True)
 
-    async def _work(self, name: str, stopping: Callable[[], bool]) -> None:
+    async def _work(self, turn: Turn) -> None:
         """One run. Whatever happens in it stays in it, but for a cancellation."""
-        with logs.bound(mapping=name):
-            log.info("Run started")
+        STOPPING.set(turn.ending)
+        hinted: dict[str, str | int] = {} if turn.ids is None else {"run_kind": "hook", "records": len(turn.ids)}
+        with logs.bound(mapping=turn.name):
+            log.bind(**hinted).info("Run started")
             started = self._clock.monotonic()
             try:
-                report = await self._sync(name, stopping)
-                _tell(report, self._clock.monotonic() - started)
-                self._heed(name, report.failures)
+                report = await self._do(turn)
+                tell(report, self._clock.monotonic() - started)
+                self._heed(turn, list(report.failures))
+                # A range that was read again and put down for the turn that waits now.
+                turn.follows = turn.follows or (turn.waited_for() and len(report.mappings) > 1)
             except asyncio.CancelledError:
                 log.warning("Run cut off; the next one settles what was under way")
                 raise
             except Exception as error:
-                self._contain(name, error)
+                self._contain(turn, error)
             if not self._stopped.is_set():
-                log.info("Mapping scheduled", next_due=self._timetable.next_due(name))
+                log.info("Mapping scheduled", next_due=self._timetable.next_due(turn.name))
 
-    def _contain(self, name: str, error: Exception) -> None:
+    def _contain(self, turn: Turn, error: Exception) -> None:
         """Keep to itself what ended a whole run."""
         match error:
             case Busy():
                 log.warning("Worked on by somebody else, so this turn is left out", error_message=error.message)
+                self._hint_again(turn, self._clock.now() + LEAST_DEFERRAL)
             case SyncError():
-                _complain(error)
-                self._heed(name, [error])
+                complain(error)
+                self._heed(turn, [error])
             case _:
                 # Its text may quote anything, so it is shown (masked) only to those who debug.
                 log.error("Run failed by a fault of the program", code="bug", error=type(error).__name__)
                 log.debug("Where the fault is", exc_info=error)
 
-    def _heed(self, name: str, errors: Sequence[SyncError]) -> None:
+    def _heed(self, turn: Turn, errors: Sequence[SyncError]) -> None:
         """Do what an error asks of the timetable: pause what nobody lets in, and come back when the quota does."""
         if any(isinstance(error, AuthError) for error in errors):
-            self._paused.add(name)
+            self._paused.add(turn.name)
             log.error("Mapping is paused: correct its credentials and restart the daemon")
-        elif moments := [error.until for error in errors if isinstance(error, RateLimited)]:
-            until = max(*moments, self._clock.now() + LEAST_DEFERRAL)
-            if not self._stopped.is_set():
-                self._timetable.defer(name, until)
+            return
+        # What is only kept back from background work puts no live work off.
+        limits = [error for error in errors if isinstance(error, RateLimited) and error.code != "reserved"]
+        if not limits or self._stopped.is_set():
+            return
+        until = max(*(error.until for error in limits), self._clock.now() + LEAST_DEFERRAL)
+        self._hint_again(turn, until)
+        next_due = self._timetable.next_due(turn.name)
+        if turn.ids is None or (next_due is not None and next_due < until):
+            self._timetable.defer(turn.name, until)
 
-
-class _Turn:
-    """One run under way, which ends at its time limit, or earlier when asked to: first in peace, then by cancelling."""
-
-    def __init__(
-        self,
-        name: str,
-        work: Callable[[Callable[[], bool]], Coroutine[Any, Any, None]],
-        limit: dt.timedelta,
-        grace: float,
-    ) -> None:
-        self._name = name
-        self._grace = grace
-        self._limit = limit.total_seconds()
-        self._ending = False
-        self.task = asyncio.create_task(work(lambda: self._ending), name=f"run {name}")
-        self._timer = asyncio.get_running_loop().call_later(self._limit, self._overrun)
-        self.task.add_done_callback(lambda _: self._timer.cancel())
-
-    def end(self) -> None:
-        """Ask it to end after the batch in hand, and cancel it where that takes longer than the grace."""
-        if not self._ending:
-            self._ending = True
-            self._timer.cancel()
-            self._timer = asyncio.get_running_loop().call_later(self._grace, self.task.cancel)
-
-    def _overrun(self) -> None:
-        log.warning("Run over its time limit: it ends after the batch in hand", mapping=self._name, limit=self._limit)
-        self.end()
-
-
-def _tell(report: RunReport, seconds: float) -> None:
-    """One line for the run and one for its delivery, and one for each thing that stopped a part of it."""
-    (part,) = report.mappings  # a scheduled run is that of one mapping
-    with logs.bound(run=part.run):
-        for partition, error in part.failures.items():
-            _complain(error, **({"partition": partition} if partition else {}))
-        log.bind(**_numbers(part.counts)).info("Run finished", state=part.state, seconds=round(seconds, 1))
-        for delivery in report.deliveries:
-            if delivery.failure is not None:
-                _complain(delivery.failure, destination=delivery.destination)
-            log.bind(**_numbers(delivery.counts)).info("Delivery finished", destination=delivery.destination)
-
-
-def _complain(error: SyncError, **where: str) -> None:
-    place = log.bind(code=error.code, error_message=error.message, hint=error.hint, **where)
-    if isinstance(error, RateLimited):
-        place.warning("Run deferred", until=error.until)
-    else:
-        place.error("Run failed")
-
-
-def _numbers(counts: Counter[str]) -> dict[str, int]:
-    """Those counts that have a name which the logs let through."""
-    named = {"already_there" if name == "there" else name: number for name, number in counts.items()}
-    return {name: number for name, number in named.items() if name in logs.COUNTS}
+    def _hint_again(self, turn: Turn, until: dt.datetime) -> None:
+        """Keep the hints that could not be followed until then."""
+        if turn.ids is not None and not self._stopped.is_set():
+            self._hints.add(turn.name, turn.ids, (until - self._clock.now()).total_seconds())

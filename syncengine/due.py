@@ -14,11 +14,13 @@ from apscheduler.triggers.base import BaseTrigger
 
 from syncengine.schedule import Schedule
 
-__all__ = ["JITTER_LONGEST", "JITTER_SHARE", "Timetable", "first_due"]
+__all__ = ["JITTER_DEFERRED", "JITTER_LONGEST", "JITTER_SHARE", "Timetable", "first_due"]
 
 JITTER_SHARE, JITTER_LONGEST = 0.05, dt.timedelta(seconds=30)
 """A turn comes up to a twentieth of its waiting time late, never more than so long: many mappings of one schedule, or
 many merchants on the hour, don't ask a provider in the same second."""
+JITTER_DEFERRED = dt.timedelta(seconds=10)
+"""A turn that was put off comes back up to so much later than asked for (impact.md section 7: add jitter)."""
 
 
 def first_due(schedule: Schedule, last_good: dt.datetime | None, now: dt.datetime, timezone: ZoneInfo) -> dt.datetime:
@@ -58,8 +60,8 @@ class Timetable:
         self._scheduler.shutdown(wait=False)
 
     def defer(self, name: str, until: dt.datetime) -> None:
-        """Due at `until` instead of its next turn, whichever of the two is later or sooner."""
-        self._scheduler.modify_job(name, next_run_time=until)
+        """Due at `until`, or a little later, instead of its next turn, whichever of the two is later or sooner."""
+        self._scheduler.modify_job(name, next_run_time=until + self._rng.random() * JITTER_DEFERRED)
 
     def next_due(self, name: str) -> dt.datetime | None:
         """When the mapping is due next; None where it isn't known here."""

@@ -101,6 +101,12 @@ class ProviderError(SyncError):
     default_code = "provider"
 
 
+class Unconfirmed(SyncError):
+    """So much would be taken away at once that a person has to say yes first; until then it is left as it is."""
+
+    default_code = "unconfirmed"
+
+
 class StateError(SyncError):
     """The state file can't be used: newer than the program, read-only, disk full, damaged."""
 

@@ -4,22 +4,26 @@ Kept in one place: connection reuse, timeouts, pacing per account, `Retry-After`
 secret or address gets into an error. A request that may have taken effect and can't be repeated ends as `InDoubt`.
 """
 
+import datetime as dt
 import ssl
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from functools import cache
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 import msgspec
 import stamina
+import structlog
 
 from syncengine import __version__
-from syncengine.contracts import Clock
+from syncengine.answer import Answer
+from syncengine.contracts import Clock, Memory
 from syncengine.errors import AuthError, InDoubt, ProviderError, RateLimited, SyncError, Transient
 from syncengine.failpoints import reach
-from syncengine.pacing import PATIENCE, Limiter, Pace, stated_wait
+from syncengine.pacing import PATIENCE, Limiter, Pace, count_request, http_date, stated_wait
+from syncengine.quotas import Quotas
 
 __all__ = ["WITHOUT_EFFECT", "Answer", "HttpClient", "HttpFactory", "Pace"]
 
@@ -39,33 +43,12 @@ READING = frozenset({"GET", "HEAD"})
 RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 """Failures before anything left: safe to repeat whatever the request was."""
+SKEW_TOLD = dt.timedelta(minutes=1)
+"""A clock that differs more from the provider's than this is told: records look too new or too old by as much."""
+
+log = structlog.get_logger(__name__)
 
 Params = Mapping[str, str | int]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A complete answer: any status that isn't retried or refused as unauthorised."""
-
-    status: int
-    headers: httpx.Headers
-    content: bytes = field(repr=False)
-
-    @property
-    def good(self) -> bool:
-        return httpx.codes.is_success(self.status)
-
-    def json(self) -> Any:
-        """The decoded body. Raises ProviderError where it isn't JSON; the body is never quoted."""
-        try:
-            return msgspec.json.decode(self.content)
-        except msgspec.DecodeError:
-            kind = "XML or HTML" if self.content.lstrip()[:1] == b"<" else "no JSON"
-            raise ProviderError(
-                f"The answer (status {self.status}, {len(self.content)} bytes) is {kind}.",
-                hint="Check base_url: something else may be answering there.",
-                code="not_json",
-            ) from None
 
 
 class _Again(Exception):
@@ -86,13 +69,15 @@ def _backoff(error: Exception) -> bool | float:
 class HttpClient:
     """Requests of one connection to one host. An async context manager."""
 
-    def __init__(
-        self, client: httpx.AsyncClient, limiter: Limiter, label: str, counts: Counter[str], max_bytes: int
-    ) -> None:
+    skew: dt.timedelta | None = None
+    """The provider's time minus ours, by the `Date` of its last answer (to the second); None: it said none."""
+
+    def __init__(self, client: httpx.AsyncClient, limiter: Limiter, factory: "HttpFactory", max_bytes: int) -> None:
         self._client = client
         self._limiter = limiter
-        self._label = label
-        self._counts = counts
+        self._factory = factory
+        self._label = factory.label
+        self._counts = factory.counts
         self._max_bytes = max_bytes
 
     async def __aenter__(self) -> Self:
@@ -154,11 +139,15 @@ class HttpClient:
                     return await self._once(request, what, again, attempt.num)
         except _Again as exhausted:
             raise exhausted.cause from None
+        except RateLimited:
+            await self._factory.quotas.remember()  # also a process that dies now must not ask again
+            raise
         raise AssertionError("unreachable")  # pragma: no cover - the loop returns or raises
 
     async def _once(self, request: httpx.Request, what: str, again: bool, number: int) -> Answer:
         await self._limiter.take()
         self._counts["requests"] += 1
+        count_request(self._label)
         try:
             answer = await self._read(request, what)
         except NOT_SENT as error:
@@ -174,6 +163,8 @@ class HttpClient:
                 ) from None
             raise _Again(self._unreachable(what, error, "no_answer")) from None
         self._limiter.learn(answer.headers)
+        if (date := http_date(answer.headers.get("date", ""))) is not None:
+            self.skew = self._factory.compare(date)
         if answer.status == httpx.codes.UNAUTHORIZED:
             raise AuthError(
                 f"{self._label}: the credentials are refused (401).",
@@ -244,7 +235,8 @@ class HttpClient:
 class HttpFactory:
     """Makes the HTTP clients of one connection; limiters are shared by all connections to one account.
 
-    `label` names the connection in errors ("connections.impact"); `transport` is None for the real network.
+    `label` names the connection in errors ("connections.impact"); `transport` is None for the real network; with a
+    `memory`, what is known of the quotas can outlive the process.
     """
 
     def __init__(
@@ -253,12 +245,14 @@ class HttpFactory:
         clock: Clock,
         limiters: dict[str, Limiter],
         transport: httpx.AsyncBaseTransport | None = None,
+        memory: Memory | None = None,
     ) -> None:
         self.label = label
         self.counts: Counter[str] = Counter()
         self._clock = clock
-        self._limiters = limiters
         self._transport = transport
+        self.quotas = Quotas(label, clock, limiters, memory)
+        self._skew_told = False
 
     def client(
         self,
@@ -271,20 +265,33 @@ class HttpFactory:
         max_bytes: int = MAX_BYTES,
     ) -> HttpClient:
         """A client for one host. `account` names what holds the quota; it must not be a secret."""
-        limiter = self._limiters.get(account)
-        if limiter is None:
-            limiter = self._limiters[account] = Limiter(self.label, pace, self._clock)
         client = httpx.AsyncClient(
             base_url=base_url,
             auth=auth,
             headers={"Accept": "application/json", "User-Agent": f"syncengine/{__version__}", **(headers or {})},
             timeout=TIMEOUT,
             transport=self._transport,
+            verify=_tls(),
             follow_redirects=False,
         )
-        return HttpClient(client, limiter, self.label, self.counts, max_bytes)
+        return HttpClient(client, self.quotas.limiter(account, pace), self, max_bytes)
 
-    def remaining(self) -> int | None:
-        """The smallest number of requests left of any account of this process; None where no limit is known."""
-        known = [left for limiter in self._limiters.values() if (left := limiter.remaining()) is not None]
-        return min(known, default=None)
+    def compare(self, stated: float) -> dt.timedelta:
+        """How far the provider's clock (an epoch) is ahead of ours. Where that is much, it is logged once."""
+        skew = dt.timedelta(seconds=round(stated - self._clock.now().timestamp()))
+        if abs(skew) > SKEW_TOLD and not self._skew_told:
+            self._skew_told = True
+            log.warning(
+                "The clock of this machine differs from the provider's",
+                connection=self.label.removeprefix("connections."),
+                state="behind" if skew > dt.timedelta() else "ahead",
+                seconds=abs(skew).total_seconds(),
+                hint="Set it right (NTP): a wrong one reads records too late, or too early.",
+            )
+        return skew
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """One for all clients of the process: making it reads every certificate authority, 30 ms each time."""
+    return httpx.create_ssl_context()

@@ -28,7 +28,7 @@ Level = Literal["debug", "info", "warning", "error"]
 NAMES: Final = frozenset({
     "account", "attempt", "backfill", "code", "command", "connection", "connector", "destination", "due_at",
     "error", "field", "file", "host", "job", "kind", "level", "logger", "lookup", "mapping", "method", "moment",
-    "next_due", "outcome", "partition", "phase", "provider", "reason", "resource", "run", "run_kind", "scope",
+    "next_due", "outcome", "partition", "phase", "provider", "reason", "record", "resource", "run", "run_kind", "scope",
     "setting", "signal", "since", "source", "state", "status", "stream", "task", "timestamp", "until",
     "version", "window",
 })  # fmt: skip
@@ -42,6 +42,7 @@ COUNTS: Final = frozenset({
     "records", "rejected", "rejects", "released", "repeated", "requests", "retracted", "retried", "retry_after",
     "revision", "revisions", "rows", "runs", "seconds", "size", "superseded", "suppressed", "suppressions",
     "targets", "total", "unsettled", "waiting", "warnings", "written",
+    "verified", "unsubscribed", "bounced", "deleted", "left", "drifted", "back",  # what reconciling found
 })  # fmt: skip
 """Numbers only: a text under one of these keys is masked."""
 

@@ -13,7 +13,9 @@ from syncengine.binding import Workspace, bind
 from syncengine.clock import SystemClock
 from syncengine.config import Settings
 from syncengine.contracts import Clock, Context
+from syncengine.engine_settings import MOST_REMOVALS
 from syncengine.http import HttpFactory
+from syncengine.own import OwnConnection
 from syncengine.pacing import Limiter
 from syncengine.state.store import Store
 
@@ -26,6 +28,8 @@ class Session:
     store: Store
     factories: tuple[HttpFactory, ...]
     timezone: ZoneInfo
+    most_removals: int = MOST_REMOVALS
+    """`engine.most_removals`: how many contacts one run may take out of groups without a person's yes."""
 
     def request_counts(self) -> Counter[str]:
         """Requests of this session by kind: sent, retried, by refused status."""
@@ -33,8 +37,13 @@ class Session:
 
     def quota(self) -> int | None:
         """The fewest requests left of any account; None where no limit is known."""
-        known = [left for factory in self.factories if (left := factory.remaining()) is not None]
+        known = [left for factory in self.factories if (left := factory.quotas.remaining()) is not None]
         return min(known, default=None)
+
+    async def remember_quotas(self) -> None:
+        """Keep what is known of the quotas for the next process, and for `status`."""
+        for factory in self.factories:
+            await factory.quotas.remember()
 
     def midnight(self, day: dt.date | dt.datetime) -> dt.datetime:
         """The beginning of a day in `engine.timezone`; a moment counts as the day that it falls on there."""
@@ -62,8 +71,17 @@ async def open_session(
     with open_store(settings.engine.database, clock) as store:
 
         def context_for(name: str) -> Context:
-            factories.append(HttpFactory(f"connections.{name}", clock, limiters, transport))
-            return Context(factories[-1], store.memory(name), clock, settings.engine.timezone)
+            memory = store.memory(name)
+            factories.append(HttpFactory(f"connections.{name}", clock, limiters, transport, memory))
+            return Context(factories[-1], memory, clock, settings.engine.timezone)
 
-        async with bind(settings, context_for) as workspace:
-            yield Session(workspace, store, tuple(factories), settings.engine.timezone)
+        own = OwnConnection(store, clock, settings.engine.timezone)
+        async with bind(settings, context_for, own) as workspace:
+            engine = settings.engine
+            session = Session(workspace, store, tuple(factories), engine.timezone, engine.most_removals)
+            for factory in factories:
+                await factory.quotas.recall()
+            try:
+                yield session
+            finally:
+                await session.remember_quotas()

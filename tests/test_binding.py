@@ -206,3 +206,39 @@ def test_a_fault_of_form_hides_none_of_meaning(tmp_path: Path, old: str, new: st
 def test_expressions_are_looked_at_even_where_the_destination_is_unknown(tmp_path: Path) -> None:
     found = faults(tmp_path, ('destination = "desk', 'destination = "post'), ("Status ==", "Stauts =="))
     assert [problem.key for problem in found] == ["mappings.letters.destination", "mappings.letters.where"]
+
+
+def test_a_destination_that_the_settings_do_not_permit_is_said_before_anything_is_asked(tmp_path: Path) -> None:
+    text = """
+[engine]
+database = "sqlite:///syncengine.db"
+
+[connections.impact]
+connector = "impact"
+account_sid = "IRmade-up"
+auth_token = "made-up"
+
+[connections.calls]
+connector = "invoca"
+network_id = "1"
+subdomain = "example"
+token = "made-up"
+"""
+    for number, destination in enumerate(("impact.action_inquiries", "impact.calls", "impact.calls", "calls.signals")):
+        text += f"""
+[mappings.m{number}]
+source = "impact.action_inquiries"
+destination = "{destination}"
+[mappings.m{number}.fields]
+Id = "{{{{ Id }}}}"
+CallSessionId = "{{{{ Id }}}}"
+"""
+    with pytest.raises(ConfigError) as caught:
+        bound(tmp_path, text)
+    missing = [problem for problem in caught.value.problems if problem.key.startswith("connections.")]
+    assert [problem.key for problem in missing] == [
+        "connections.impact.allow_writes",
+        "connections.impact.call_data",
+        "connections.calls.allow_writes",
+    ]
+    assert all(problem.hint for problem in missing)

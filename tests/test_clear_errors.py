@@ -18,12 +18,13 @@ import pytest
 from connectors.cyberimpact.sandbox.tokens import mint
 from syncengine.cli.sandbox import Running, start_sandboxes
 from syncengine.state.database import Database
+from tests.cli.shop import keep_new_customers
 from tests.forking import MAIN, ROOT, Ended, Process, launch
 
 COMMANDS = ("check", "plan", "sync")
 ON_THE_STATE = ("plan", "sync", "status")
 DONE, FAILED, MISCONFIGURED = 0, 1, 2
-PARTITIONS = ("1000/updated", "2000/updated", "3000/updated")
+PARTITIONS = [f"{campaign}/{name}" for campaign in (1000, 2000, 3000) for name in ("updated", "locked", "open")]
 ADDRESS = re.compile(r"[\w.+-]+(?:@|%40)[\w-]+\.\w+")
 RECIPE = 'use = "new-customers"'
 
@@ -53,7 +54,9 @@ class Merchant:
         self.customers = folder / "customers.csv"
         self._running = running
         shutil.copy(running.config, self.config)
+        keep_new_customers(self.config)
         shutil.copy(running.config.with_name("customers.csv"), self.customers)
+        os.utime(self.customers, (0, 0))  # nobody waits for its writer to end
         self.token = running.sandboxes["cyberimpact"].settings()["token"]
         self.secrets = [self.token, running.sandboxes["impact"].settings()["auth_token"]]
 
@@ -84,7 +87,7 @@ class Merchant:
         ]
 
     def writes(self) -> list[str]:
-        return [request for request in self.requests() if request.split()[1] != "GET"]
+        return [request for request in self.requests() if request.split()[1] not in {"GET", "OPTIONS"}]
 
     def rows(self, table: str) -> int:
         """How many rows the state has of a table; 0 without a state."""
@@ -199,6 +202,8 @@ def test_what_is_missing_in_the_directory_is_named_and_nobody_is_written_to(
 ) -> None:
     prepare, sentence, step = DIRECTORY[missing]
     prepare(merchant.customers)
+    if merchant.customers.exists():
+        os.utime(merchant.customers, (1, 1))
     merchant.expect(merchant(command), MISCONFIGURED, sentence, step)
     assert merchant.writes() == []
     assert (merchant.rows("record"), merchant.rows("checkpoint")) == (0, 0)

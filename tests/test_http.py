@@ -209,9 +209,9 @@ async def test_clients_of_one_account_share_its_quota_and_others_do_not(clock: F
         httpx.MockTransport(lambda _: httpx.Response(200, headers={"X-RateLimit-Remaining": "5"})),
     )
     one, two, other = (factory.client(base_url="https://x.test", account=name) for name in ("a", "a", "b"))
-    assert factory.remaining() is None
+    assert factory.quotas.remaining() is None
     await one.send("GET", "/", what="x")
-    assert (two.limiter.remaining(), other.limiter.remaining(), factory.remaining()) == (5, None, 5)
+    assert (two.limiter.remaining(), other.limiter.remaining(), factory.quotas.remaining()) == (5, None, 5)
 
 
 async def test_ready_waits_for_a_place_and_takes_none(clock: FakeClock) -> None:

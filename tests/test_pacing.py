@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+from collections import Counter
 
 import httpx
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syncengine.errors import RateLimited
-from syncengine.pacing import LONGEST_SPREAD, Limiter, Pace, stated_wait
+from syncengine.pacing import LONGEST_SPREAD, Limiter, Pace, count_request, spending, stated_wait
 from tests.clock import NOON, FakeClock
 
 EPOCH = NOON.timestamp()
@@ -125,6 +126,34 @@ async def test_both_header_families_correct_the_count_until_the_reset(given: htt
     assert limiter.remaining() == 999
 
 
+async def test_a_full_quota_does_not_hide_one_that_is_used_up() -> None:
+    """Some of a provider's endpoints have a lower limit; each answer tells the count of its own."""
+    limiter = Limiter("a", Pace(1000, 3600), FakeClock())
+    limiter.learn(headers(X_RateLimit_Limit=500, X_RateLimit_Remaining=3, X_RateLimit_Reset=600))
+    limiter.learn(headers(X_RateLimit_Limit=1000, X_RateLimit_Remaining=990, X_RateLimit_Reset=600))
+    assert limiter.remaining() == 3
+    limiter.learn(headers(X_RateLimit_Limit_hour=500, X_RateLimit_Remaining_hour=499, RateLimit_Reset=3600))
+    assert limiter.remaining() == 499
+
+
+async def test_the_last_tenth_of_a_stated_limit_is_slowed_down_where_none_is_documented() -> None:
+    clock = FakeClock()
+    limiter = Limiter("a", None, clock)
+    limiter.learn(headers(X_RateLimit_Limit=100, X_RateLimit_Remaining=9, X_RateLimit_Reset=18))
+    for _ in range(5):
+        await limiter.take()
+    assert clock.slept == pytest.approx([2.25] * 4)  # 18 seconds for the 8 that are left after the first
+
+
+async def test_an_account_that_may_do_more_than_is_documented_does() -> None:
+    clock = FakeClock()
+    limiter = Limiter("a", Pace(10, 3600), clock)
+    limiter.learn(headers(X_RateLimit_Limit=50, X_RateLimit_Remaining=50, X_RateLimit_Reset=3600))
+    for _ in range(40):
+        await limiter.take()
+    assert clock.slept == []
+
+
 @pytest.mark.parametrize("text", ["", "many", "nan", "inf", "-"])
 async def test_headers_without_a_number_change_nothing(text: str) -> None:
     limiter = Limiter("a", Pace(10, 60), FakeClock())
@@ -183,3 +212,19 @@ def test_how_long_to_wait_is_what_the_answer_says_between_a_second_and_an_hour(
     status: int, given: httpx.Headers, wait: float | None
 ) -> None:
     assert stated_wait(status, given, Limiter("a", None, FakeClock())) == wait
+
+
+async def test_requests_are_counted_for_whoever_has_them_sent_whatever_runs_beside() -> None:
+    async def work(label: str, number: int) -> Counter[str]:
+        spent: Counter[str] = Counter()
+        with spending(spent):
+            for _ in range(number):
+                await asyncio.sleep(0)
+                await asyncio.create_task(ask(label))  # as a page that is fetched ahead
+        count_request("connections.afterwards")
+        return spent
+
+    async def ask(label: str) -> None:
+        count_request(f"connections.{label}")
+
+    assert await asyncio.gather(work("impact", 3), work("mail", 2)) == [{"impact": 3}, {"mail": 2}]

@@ -10,11 +10,14 @@ from syncengine.cli import (
     check,
     connectors,
     demo,
+    expiring,
     explain,
     init,
     plan,
     read,
+    reconcile,
     rejects,
+    resync,
     run,
     runs,
     sandbox,
@@ -56,5 +59,22 @@ def start(
     context.obj = Session(config, debug, as_json)
 
 
-for group in (init, check, plan, sync, run, status, runs, rejects, explain, read, connectors, sandbox, demo):
+for group in (
+    init,
+    check,
+    plan,
+    sync,
+    resync,
+    run,
+    status,
+    runs,
+    rejects,
+    explain,
+    expiring,
+    reconcile,
+    read,
+    connectors,
+    sandbox,
+    demo,
+):
     group.register(app)

@@ -4,10 +4,12 @@ A command is a function that takes a `Session` and its own options and returns i
 becomes of an error is decided here, once.
 """
 
+import gc
 import inspect
 import os
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -27,6 +29,9 @@ INTERRUPTED, PIPE_CLOSED = 130, 141
 CONFIG_HELP = "The configuration [default: $SYNCENGINE_CONFIG, then ./config.toml]"
 DEBUG_HELP = "Show every step, and where an error comes from."
 JSON_HELP = "Print JSON for programs."
+
+OBJECTS_BETWEEN_COLLECTIONS = 50_000
+"""More than a page of records makes that outlive it; some 10 MB of garbage at most, if all of it were cycles."""
 
 CONFIG_VARIABLE = "SYNCENGINE_CONFIG"
 DEFAULT_CONFIG = "config.toml"
@@ -115,4 +120,18 @@ def _run(function: Callable[..., Any], session: Session, own: Mapping[str, Any])
 def _await(coroutine: Coroutine[Any, Any, int]) -> int:
     import asyncio  # 0.04 s that `--help` need not spend
 
-    return asyncio.run(coroutine)
+    with _rare_collections():
+        return asyncio.run(coroutine)
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Let Python's cyclic collector run seldom: it looks through records, drafts and targets by the hundred thousand,
+    of which none ever forms a cycle, and was an eighth of the processor time of a large run (docs/benchmark.md).
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)

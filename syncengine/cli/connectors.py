@@ -37,11 +37,15 @@ def connectors(
 
     For each connector its streams and destinations too, with the options and fields that a mapping may name.
     """
+    from syncengine.engine_settings import OWN_CONNECTION
     from syncengine.registry import connector_names, load_connector
 
     shown: list[dict[str, Any]] = []
     broken: list[ConfigError] = []
-    for name in names or connector_names():
+    for name in names or [*connector_names(), OWN_CONNECTION]:
+        if name == OWN_CONNECTION:
+            shown.append(_describe_own())
+            continue
         try:
             shown.append(_describe(name, load_connector(name, f"connector {name}")))
         except ConfigError as error:
@@ -59,22 +63,35 @@ def connectors(
 def _describe(name: str, connector: "Connector") -> dict[str, Any]:
     connection = _connection_to_nowhere(name, connector)
     described: dict[str, Any] = {"name": name, "summary": connector.summary, "settings": _fields(connector.Settings)}
-    if connection is None:
-        return described
-    described["streams"] = [
-        {
-            "name": stream_name,
-            "moment": stream.moment,
-            "options": _fields(stream.Options),
-            "fields": sorted(stream.fields) if stream.fields is not None else None,
-        }
-        for stream_name, stream in connection.streams.items()
-    ]
-    described["destinations"] = [
-        {"name": destination_name, "fields": _fields(destination.Fields)}
-        for destination_name, destination in connection.destinations.items()
-    ]
-    return described
+    return described if connection is None else described | _offers(connection)
+
+
+def _describe_own() -> dict[str, Any]:
+    """The connection that needs no connector, so that a mapping's author finds its streams where all others are."""
+    from syncengine.clock import SystemClock
+    from syncengine.engine_settings import OWN_CONNECTION
+    from syncengine.own import SUMMARY, OwnConnection
+
+    own = OwnConnection(None, SystemClock(), ZoneInfo("UTC"))
+    return {"name": OWN_CONNECTION, "summary": SUMMARY, "settings": [], **_offers(own)}
+
+
+def _offers(connection: "Connection") -> dict[str, Any]:
+    return {
+        "streams": [
+            {
+                "name": name,
+                "moment": stream.moment,
+                "options": _fields(stream.Options),
+                "fields": sorted(stream.fields) if stream.fields is not None else None,
+            }
+            for name, stream in connection.streams.items()
+        ],
+        "destinations": [
+            {"name": name, "fields": _fields(destination.Fields)}
+            for name, destination in connection.destinations.items()
+        ],
+    }
 
 
 def _connection_to_nowhere(name: str, connector: "Connector") -> "Connection | None":

@@ -1,50 +1,45 @@
-"""`explain`: why is this address there, or not? Everything that the state knows about one key."""
+"""`explain`: why is this address there, or not, and why did it get that mail? What is known about one key."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
-from zoneinfo import ZoneInfo
+import datetime as dt
+from collections.abc import Coroutine, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from syncengine.cli.command import DONE, FAILED, Session, command
-from syncengine.cli.phrases import MEMBERSHIPS, describe_consent, describe_moment, describe_reason
+from syncengine.cli.explaining.words import Language
 from syncengine.cli.screen import print_json
 
 if TYPE_CHECKING:
-    from mappings.fold import Consent
+    from syncengine.cli.explaining.answering import Answers
+    from syncengine.config import Settings
     from syncengine.state.rejects import Reject
-    from syncengine.state.reports import Explanation, RecordNote, TargetNote
+    from syncengine.state.reports import Explanation
 
 __all__ = ["register"]
 
-TARGET_STATES = {
-    "pending": "there is something to deliver; the next sync sends it",
-    "delivered": "delivered",
-    "there": "it is there as it should be; nothing had to be sent",
-    "suppressed": "not written to",
-    "rejected": "refused",
-    "held": "held back",
-}
-IN_DOUBT = "in doubt: nobody knows whether the last request took effect; the next sync asks before it sends again"
-RECORD_STATES = {
-    "live": "in effect",
-    "waiting": "waits for a lookup to know it",
-    "rejected": "rejected",
-    "retracted": "taken back",
-    "suppressed": "the shop says no",
-    "dropped": "the mapping no longer wants it",
-}
-PART_STATES = {
-    "open": "no answer yet: in doubt",
-    "confirmed": "took effect",
-    "refuted": "had no effect",
-    "lost": "never heard of again; sent anew",
-    "dropped": "left out at the last moment",
-}
+NOT_STORED = "Records that the mapping's `where` filters are not stored; syncengine read shows them."
+NO_ADDRESS_YET = (
+    "A record that waits or was rejected has no address yet: ask by its id, or by a value that it was read with, such"
+    " as the customer's or the order's id. syncengine rejects list shows the rejected ones."
+)
 
 
 def register(app: typer.Typer) -> None:
     command(app)(explain)
+
+
+class _Known(NamedTuple):
+    """What the state has of a key; `met` is false where that is nothing at all."""
+
+    found: "Explanation"
+    rejects: "list[Reject]"
+
+    @property
+    def met(self) -> bool:
+        found = self.found
+        return bool(found.targets or found.records or found.suppressed_only or self.rejects)
 
 
 def explain(
@@ -52,31 +47,68 @@ def explain(
     key: Annotated[
         str, typer.Argument(metavar="KEY", help="An address, a record's id, or a customer's or order's id.")
     ],
-) -> int:
-    """Why is this address there, or not?
+    mailing: Annotated[
+        str | None, typer.Option(metavar="ID", help="Why did they get this mailing? Asks the provider.")
+    ] = None,
+    on: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Why did they get mail on this day? Asks the provider.")
+    ] = None,
+    ask: Annotated[bool, typer.Option("--ask", help="Ask the provider too what it knows.")] = False,
+    lang: Annotated[
+        Language | None, typer.Option(help="Answer as to the person who asked, in this language [default: en]")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write that answer as a page, to send or to print.")
+    ] = None,
+) -> int | Coroutine[Any, Any, int]:
+    """Why is this address there, or not, and why did it get that mail?
 
-    Shows the records that concern it, what they give, what was delivered, and every reason. Asks the state only.
+    Shows the records that concern it, what they give, what was delivered, and every reason. Asks the state only, unless
+    --mailing, --on or --ask is given. With --mailing, --on, --lang or --html it gives the answer to the person's
+    question *why did I get this mail*, in sentences to be sent to them.
     """
+    from syncengine.cli.explaining.asking import Question
+
+    if not key.strip():
+        raise typer.BadParameter("Give an address, or the id of a record, customer or order.", param_hint="KEY")
+    settings = session.load()
+    question = Question(mailing, _day(on, settings))
+    known = _look(settings, key)
+    if mailing is None and on is None and lang is None and html is None:
+        if ask:
+            return _tell_with_provider(session, settings, known)
+        _tell(session, settings, known, None)
+        return DONE if known.met else FAILED
+    asking = ask or mailing is not None or on is not None
+    return _answer(session, settings, known, question, asking, lang or Language.EN, html)
+
+
+def _day(text: str | None, settings: "Settings") -> dt.date | None:
+    from syncengine.clock import SystemClock
+
+    if text is None:
+        return None
+    try:
+        day = dt.date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter('Write a day, such as "2026-06-01".', param_hint="--on") from None
+    if day > SystemClock().now().astimezone(settings.engine.timezone).date():
+        raise typer.BadParameter("It must not be in the future.", param_hint="--on")
+    return day
+
+
+def _look(settings: "Settings", key: str) -> _Known:
     from syncengine.cli.workplace import open_existing
     from syncengine.state.rejects import rejects
+    from syncengine.state.reports import Explanation
     from syncengine.state.reports import explain as find
 
-    settings = session.load()
     with open_existing(settings) as store:
-        found = store.read_now(find, key) if store else None
-        every = store.read_now(rejects) + store.read_now(rejects, dismissed=True) if store else []
-    concerned = [reject for reject in every if found and _concerns(reject, found)]
-    met = found is not None and bool(found.targets or found.records or found.suppressed_only or concerned)
-    if session.json:
-        print_json(_data(key, found, concerned))
-    elif found is None or not met:
-        typer.echo(f'"{key.strip()}" was never met: no record, no address and no suppression of that name is stored.')
-        typer.echo("Records that the mapping's `where` filters are not stored; syncengine read shows them.")
-        typer.echo("Rejected records are found by their id only; syncengine rejects list shows them.")
-    else:
-        for line in _lines(found, concerned, settings.engine.timezone):
-            typer.echo(line)
-    return DONE if met else FAILED
+        if store is None:
+            return _Known(Explanation(key, [], [], [], []), [])
+        found = store.read_now(find, key)
+        every = store.read_now(rejects) + store.read_now(rejects, dismissed=True)
+    return _Known(found, [reject for reject in every if _concerns(reject, found)])
 
 
 def _concerns(reject: "Reject", found: "Explanation") -> bool:
@@ -88,91 +120,103 @@ def _concerns(reject: "Reject", found: "Explanation") -> bool:
     return any((target.destination, target.key) == (reject.destination, reject.key) for target in found.targets)
 
 
-def _data(key: str, found: "Explanation | None", rejects: "list[Reject]") -> dict[str, Any]:
+# --- the whole story ---
+
+
+async def _tell_with_provider(session: Session, settings: "Settings", known: _Known) -> int:
+    from syncengine.cli.explaining.answering import find_answers
+    from syncengine.cli.explaining.asking import Question
+
+    answers = await find_answers(settings, known.found, Question(), asking=True)
+    _tell(session, settings, known, answers)
+    return DONE if known.met or answers.present else FAILED
+
+
+def _tell(session: Session, settings: "Settings", known: _Known, answers: "Answers | None") -> None:
+    from syncengine.cli.explaining.story import tell_story
+
+    there = answers.there if answers else []
+    if session.json:
+        print_json(_data(known) | ({"there": _plain(there)} if answers else {}))
+        return
+    asked = known.found.asked.strip()
+    if not known.met:
+        typer.echo(f'"{asked}" was never met: no record, no address and no suppression of that name is stored.')
+    for line in tell_story(known.found, known.rejects, there, settings.engine.timezone):
+        typer.echo(line)
+    if not known.met:
+        typer.echo(NOT_STORED)
+        typer.echo(NO_ADDRESS_YET)
+    if answers and not there:
+        typer.echo("Nobody was asked: no destination of the mappings can tell more, or no address is known.")
+
+
+# --- the answer to the person ---
+
+
+async def _answer(
+    session: Session,
+    settings: "Settings",
+    known: _Known,
+    question: Any,
+    asking: bool,
+    language: Language,
+    html: Path | None,
+) -> int:
+    from syncengine.cli.explaining.answering import find_answers
+    from syncengine.cli.explaining.letter import write_letter
+    from syncengine.cli.explaining.page import write_page
+
+    answers = await find_answers(settings, known.found, question, asking=asking)
+    letters = [
+        write_letter(
+            reasons,
+            language,
+            settings.engine.timezone,
+            answers.bases.get(reasons.destination, {}).get(language, {}),
+            on_day=question.day is not None,
+        )
+        for reasons in answers.reasons
+    ]
+    if html is not None and letters:
+        write_page(html, letters)
+    if session.json:
+        written = str(html) if html is not None and letters else None
+        told = {"reasons": _plain(answers.reasons), "letters": _plain(letters), "html": written}
+        print_json(_data(known) | told)
+    elif not letters:  # an id without an address: the records say why
+        _tell(session, settings, known, None)
+    elif html is not None:
+        typer.echo(f"{html} is written. It holds personal data; only you can read it.")
+    else:
+        typer.echo("\n\n\n".join("\n\n".join((letter.title, *letter.paragraphs)) for letter in letters))
+    return DONE if known.met or answers.present else FAILED
+
+
+# --- for programs ---
+
+
+def _data(known: _Known) -> dict[str, Any]:
+    found = known.found
+    return {
+        "asked": found.asked,
+        "targets": _plain(found.targets),
+        "records": _plain(found.records),
+        "suppressed_only": [{"destination": where, "reason": reason} for where, reason in found.suppressed_only],
+        "moved": [{"destination": where, "address": address} for where, address in found.moved],
+        "rejects": _plain(known.rejects),
+    }
+
+
+def _plain(values: Iterable[Any]) -> list[Any]:
+    """Structs and named tuples as plain tables."""
     import msgspec
 
-    told: dict[str, Any] = {"asked": key, "targets": [], "records": [], "suppressed_only": []}
-    if found is not None:
-        # Structs and named tuples inside become plain tables.
-        told["targets"] = [_plain(target) for target in found.targets]
-        told["records"] = [_plain(record) for record in found.records]
-        told["suppressed_only"] = [
-            {"destination": destination, "reason": reason} for destination, reason in found.suppressed_only
-        ]
-    told["rejects"] = [_plain(reject) for reject in rejects]
-    plain: dict[str, Any] = msgspec.to_builtins(told)
+    plain: list[Any] = msgspec.to_builtins([_table(value) for value in values])
     return plain
 
 
-def _plain(value: Any) -> Any:
+def _table(value: Any) -> Any:
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return {name: _plain(inner) for name, inner in value._asdict().items()}
-    return [_plain(inner) for inner in value] if isinstance(value, list) else value
-
-
-def _lines(found: "Explanation", rejects: "list[Reject]", zone: ZoneInfo) -> Iterator[str]:
-    for target in found.targets:
-        yield from _target_lines(target, zone)
-    for destination, reason in found.suppressed_only:
-        yield f"{destination}: never written to by us, and must not be: {describe_reason(reason)}"
-    if found.records:
-        yield typer.style("Records", bold=True)
-    for record in found.records:
-        yield from _record_lines(record, zone)
-    for reject in rejects:
-        aside = ", put aside" if reject.dismissed_at else ""
-        place = f"{reject.field}: " if reject.field else ""
-        yield f"Reject {reject.id} of {describe_moment(reject.at, zone)}{aside}: {place}{reject.message}"
-
-
-def _target_lines(target: "TargetNote", zone: ZoneInfo) -> Iterator[str]:
-    yield typer.style(f"{target.key} in {target.destination}", bold=True)
-    why = f": {describe_reason(target.code)}" if target.code and target.state != "pending" else ""
-    doubtful = target.state == "pending" and any(attempt.state == "open" for attempt in target.attempts)
-    yield f"  now         {IN_DOUBT if doubtful else TARGET_STATES.get(target.state, target.state)}{why}"
-    if target.suppression:
-        yield (
-            f"  suppressed  {describe_reason(target.suppression)}, known since"
-            f" {describe_moment(target.suppressed_since, zone)}"
-        )
-    wanted = ", ".join(f"{name} {value}" for name, value in target.desired.fields.items())
-    should = [wanted] if wanted else []
-    should += [f"in {', '.join(target.desired.groups)}"] if target.desired.groups else []
-    should += [_consent(target.desired.consent)] if target.desired.consent else []
-    first, *others = should or ["nothing: none of its records is in effect"]
-    yield f"  should be   {first}"
-    yield from (f"              {other}" for other in others)
-    yield f"  delivered   {_delivered(target)}"
-    if target.delivered.consent:
-        yield f"              {_consent(target.delivered.consent)}"
-    if target.delivered.express:
-        yield "              its consent there is express: nothing that we have is better"
-    for member in target.memberships:
-        yield f"  group       {member.title}: {MEMBERSHIPS.get(member.state, member.state)}"
-    for attempt in target.attempts:
-        receipt = f", receipt {attempt.receipt}" if attempt.receipt else ""
-        state = PART_STATES.get(attempt.state, attempt.state)
-        yield f"  sent        {describe_moment(attempt.sent_at, zone)}, request {attempt.attempt}{receipt}: {state}"
-
-
-def _delivered(target: "TargetNote") -> str:
-    fields = ", ".join(f"{name} {value}" for name, value in target.delivered.fields.items())
-    if fields:
-        return fields
-    return "known to be there, nothing set by us" if target.delivered.present else "nothing"
-
-
-def _consent(consent: "Consent") -> str:
-    return f"consent {describe_consent(consent.basis, consent.date, consent.expires)} ({consent.proof or 'no proof'})"
-
-
-def _record_lines(record: "RecordNote", zone: ZoneInfo) -> Iterator[str]:
-    state = RECORD_STATES.get(record.state, record.state)
-    note = f", {record.note}" if record.note else ""
-    yield f"  {describe_moment(record.moment, zone)}  {record.mapping}, {record.id}: {state}{note}"
-    if record.person:
-        yield f"    person    {record.person}"
-    if record.state == "live" and isinstance(record.body, dict):
-        groups = ", ".join(record.body.get("groups", ()))
-        yield f"    gives     {record.key}{f', groups {groups}' if groups else ''}"
-    yield f"    read      first {describe_moment(record.first_at, zone)}, in {record.partition}"
+        return {name: _table(inner) for name, inner in value._asdict().items()}
+    return [_table(inner) for inner in value] if isinstance(value, Sequence) and not isinstance(value, str) else value

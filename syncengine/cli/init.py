@@ -16,6 +16,8 @@ from syncengine.errors import ConfigError, Problem
 
 __all__ = ["register"]
 
+USUAL = "new-customers"
+"""The recipe that most begin with."""
 VARIABLE = re.compile(r'^[^#\n]*\{ *env *= *"(\w+)" *\}', re.MULTILINE)
 
 
@@ -50,18 +52,17 @@ def init(
 
 
 def _ask() -> str:
-    from mappings.recipes import recipe_names, recipe_text
+    from mappings.recipes import recipe_names, recipe_purpose, recipe_text
 
     names = recipe_names()
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise typer.BadParameter(
             f"Nobody is here to be asked: choose one of {', '.join(names)}.", param_hint="--recipe"
         )
-    name = names[0]
-    if len(names) > 1:
-        typer.echo(f"There are these recipes: {', '.join(names)}.")
-        name = typer.prompt("Recipe", default=name)
-    text = recipe_text(name)
+    typer.echo("There are these recipes:")
+    for name in names:
+        typer.echo(f"  {name:{max(map(len, names))}}  {recipe_purpose(name)}")
+    text = recipe_text(typer.prompt("Recipe", default=USUAL))
     text = _answer(text, "timezone", "Your time zone", _accept_timezone)
     return _answer(text, "path", "The CSV file with your customers", str.strip)
 

@@ -26,6 +26,7 @@ REASONS = {
     "forgotten": "forgotten on request",
     "consent_expired": "the consent has expired",
     "gone": "delivered once, deleted there since",
+    "unconfirmed": "too many would leave groups at once: waits for sync --yes",
 }
 """Why somebody is not written to, by the code in the state."""
 MEMBERSHIPS = {

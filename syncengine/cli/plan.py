@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from syncengine.cli.command import DONE, Session, command
+from syncengine.cli.command import DONE, REJECTED, Session, command
 from syncengine.cli.phrases import describe_reason, number_of, records_sum
 from syncengine.cli.screen import print_json, print_table
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from syncengine.contracts import Change
     from syncengine.engine.deliver import Prepared
     from syncengine.engine.report import RunReport
+    from syncengine.session import Session as Open
     from syncengine.state.records import PageCommit
 
-__all__ = ["Plan", "Row", "register"]
+__all__ = ["RESYNC", "SHOWN", "SYNC", "Plan", "Row", "register", "show_plan"]
 
 SHOWN = 50
 KINDS = {
@@ -48,28 +49,48 @@ async def plan(
 
     Addresses are shown as they are. Providers are read, on a copy of the state that goes away.
     """
-    from syncengine import logs
-    from syncengine.cli.progress import show_progress
-    from syncengine.cli.report import exit_code
+    from syncengine.cli.sync import hush
     from syncengine.cli.workplace import choose_mappings
-    from syncengine.engine.run import Runner
     from syncengine.session import open_session
 
     settings = session.load()
     names = choose_mappings(settings, [mapping] if mapping else None)
-    if not session.debug:
-        logs.configure("error")  # the report says it all
+    hush(session)
     if limit is None:
         limit = 0 if session.json else SHOWN
-    found = Plan(limit)
     async with open_session(settings, snapshot=True) as opened:
-        with show_progress(session.json) as watch:
-            report = await Runner(opened, watch=watch).plan(names, found.add_target, found.add_page)
+        return await show_plan(session, opened, names, limit, SYNC)
+
+
+async def show_plan(
+    session: Session, opened: "Open", names: Sequence[str], limit: int, wording: "Wording", **asked: Any
+) -> int:
+    """Plan on the snapshot that is open, and show what came of it. `asked` goes to `Runner.plan`."""
+    from syncengine.cli.progress import show_progress
+    from syncengine.cli.report import exit_code
+    from syncengine.engine.run import Runner
+
+    found = Plan(limit)
+    with show_progress(session.json) as watch:
+        report = await Runner(opened, watch=watch).plan(names, found.add_target, found.add_page, **asked)
     if session.json:
         print_json(_data(found, report))
     else:
-        _print(found, report, settings)
-    return exit_code(report) if report.failures else DONE
+        _print(found, report, opened.workspace.settings, wording)
+    if report.failures:
+        return exit_code(report)
+    return REJECTED if report.unknown else DONE
+
+
+class Wording(NamedTuple):
+    """How a plan speaks of what it is the plan of."""
+
+    condition: str
+    following: str
+
+
+SYNC = Wording("If sync ran now", "syncengine sync")
+RESYNC = Wording("If this were read again now", "the same command without --dry-run")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +158,14 @@ class Plan:
 
 def _target_row(destination: str, item: "Prepared") -> Row:
     from syncengine.cli.phrases import describe_consent
+    from syncengine.engine.difference import UNCONFIRMED, to_leave
 
     target, (change, withheld) = item
     if change is None and not withheld:
         return Row(target.key, "leave alone", destination, why="it is as it should be")
     if change is None:
-        return Row(target.key, "left out", destination, why=describe_reason(withheld))
+        leave = tuple(sorted(to_leave(target))) if withheld == UNCONFIRMED else ()
+        return Row(target.key, "left out", destination, leave=leave, why=describe_reason(withheld))
     consent = change.consent if change.renew else None
     return Row(
         who=target.key,
@@ -174,7 +197,9 @@ def _data(found: Plan, report: "RunReport") -> dict[str, Any]:
         "rows": [asdict(row) for row in found.rows()],
         "totals": {kind: found.totals[kind] for kind in KINDS},
         "left_out": dict(found.reasons),
-        "mappings": [{key: part[key] for key in ("mapping", "counts", "failures")} for part in told["mappings"]],
+        "mappings": [
+            {key: part[key] for key in ("mapping", "counts", "failures", "unknown")} for part in told["mappings"]
+        ],
         "destinations": [
             {"destination": part["destination"], "failure": part["failure"]} for part in told["destinations"]
         ],
@@ -182,8 +207,9 @@ def _data(found: Plan, report: "RunReport") -> dict[str, Any]:
     }
 
 
-def _print(found: Plan, report: "RunReport", settings: "Settings") -> None:
-    from syncengine.cli.report import failure_lines, failure_places
+def _print(found: Plan, report: "RunReport", settings: "Settings", wording: Wording) -> None:
+    from syncengine.cli.report import failure_lines, failure_places, unknown_line
+    from syncengine.errors import Unconfirmed
 
     rows = list(found.rows())
     if rows:
@@ -194,17 +220,19 @@ def _print(found: Plan, report: "RunReport", settings: "Settings") -> None:
         typer.echo(f"… and {hidden:,} more; --limit 0 shows all.\n")
     told = ", ".join(f"{found.totals[kind]:,} {word}" for kind, word in KINDS.items() if found.totals[kind])
     nothing = "nothing is known to do" if report.failures else "nothing to do, all is as it should be"
-    typer.echo(f"If sync ran now: {told or nothing}.")
+    typer.echo(f"{wording.condition}: {told or nothing}.")
     for part in report.mappings:
         typer.echo(f"{part.mapping}: {records_sum(part.counts)}")
         if left_out := part.counts["list_items_left_out"]:
             typer.echo(f"  {number_of(left_out, 'list item')} left out, in which a value is missing")
+        if part.unknown:
+            typer.echo(f"  {unknown_line(part.unknown)}")
     for line in failure_lines(report, settings.engine.timezone):
         typer.echo(line)
-    if report.failures:
+    if any(not isinstance(error, Unconfirmed) for error in report.failures):
         typer.echo(f"This plan is not complete. Missing: {'; '.join(failure_places(report))}.")
     elif found.totals["create"] or found.totals["change"]:
-        typer.echo("Nothing was written. Next: syncengine sync")
+        typer.echo(f"Nothing was written. Next: {wording.following}")
 
 
 def _print_rows(rows: Sequence[Row]) -> None:

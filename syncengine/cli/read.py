@@ -2,8 +2,8 @@
 
 import datetime as dt
 import tomllib
-from collections.abc import Mapping
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from syncengine.config import Settings
-    from syncengine.contracts import Connection, Range, Stream
+    from syncengine.contracts import Connection, Context, Range, Stream
 
 __all__ = ["parse_moment", "register"]
 
@@ -50,20 +50,17 @@ async def read(
 
     Personal data is shown as it is. The state is not touched.
     """
-    from syncengine.binding import connect
     from syncengine.cli.world import contexts
     from syncengine.contracts import NOTHING_OPEN
 
     settings = session.load()
     connection_name, _, name = stream.partition(".")
-    configured = _configured(settings, connection_name)
     context = contexts(settings)(connection_name)
-    connection = connect(configured, context)
-    chosen = _stream(connection, connection_name, name)
-    wanted = _fields(chosen, fields)
-    given = _options(chosen, options or [])
-    span = _range(since, until, settings.engine.timezone, context.clock.now())
-    async with connection:
+    async with _connected(settings, connection_name, context) as connection:
+        chosen = _stream(connection, connection_name, name)
+        wanted = _fields(chosen, fields)
+        given = _options(chosen, options or [])
+        span = _range(since, until, settings.engine.timezone, context.clock.now())
         left = limit
         for part in await _partitions(chosen, given, partition or []):
             reading = chosen.read(part, span, fields=wanted, open=NOTHING_OPEN)
@@ -83,6 +80,22 @@ async def read(
                         if left == 0:
                             return DONE
     return DONE
+
+
+@asynccontextmanager
+async def _connected(settings: "Settings", name: str, context: "Context") -> "AsyncIterator[Connection]":
+    """The connection of that name, open. The engine's own is read from the state, if there is one yet."""
+    from syncengine.binding import connect
+    from syncengine.cli.workplace import open_existing
+    from syncengine.engine_settings import OWN_CONNECTION
+    from syncengine.own import OwnConnection
+
+    if name == OWN_CONNECTION:
+        with open_existing(settings) as store:
+            yield OwnConnection(store, context.clock, context.timezone)
+        return
+    async with connect(_configured(settings, name), context) as connection:
+        yield connection
 
 
 def parse_moment(text: str, timezone: ZoneInfo, option: str) -> dt.datetime:

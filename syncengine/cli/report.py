@@ -1,19 +1,19 @@
 """Says what a run did: both sums, what was sent, and everything that failed with its next step."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from syncengine.cli.command import DONE, FAILED, MISCONFIGURED, REJECTED
 from syncengine.cli.phrases import describe_moment, join_counts, number_of, records_sum, revisions_sum
 from syncengine.cli.screen import style_level
-from syncengine.errors import ConfigError
+from syncengine.errors import ConfigError, RateLimited
 
 if TYPE_CHECKING:
     from syncengine.engine.report import DeliveryReport, MappingReport, RunReport
     from syncengine.errors import SyncError
 
-__all__ = ["exit_code", "failure_lines", "failure_places", "report_data", "report_lines"]
+__all__ = ["exit_code", "failure_lines", "failure_places", "report_data", "report_lines", "unknown_line"]
 
 THIS_RUN = {
     "delivered": "delivered",
@@ -29,24 +29,31 @@ STATUS = "status_"
 
 
 def exit_code(report: "RunReport") -> int:
-    """2 where the configuration is at fault, 1 where something failed, 3 where all went through but the rejected."""
+    """2 where the configuration is at fault, 1 where something failed, 3 where all but the rejected went through.
+
+    A run that a quota deferred isn't done, so it is 1 as well: whoever waits for it must not go on. A record that was
+    asked for and that the provider doesn't know counts as rejected.
+    """
     if any(isinstance(error, ConfigError) for error in report.failures):
         return MISCONFIGURED
     if report.failures:
         return FAILED
-    return REJECTED if report.rejected else DONE
+    return REJECTED if report.rejected or report.unknown else DONE
 
 
 def report_lines(report: "RunReport", zone: ZoneInfo) -> Iterator[str]:
     """The whole report for people."""
     for part in report.mappings:
-        yield f"{part.mapping}: {_state(part, stopped=report.stopped)}"
+        again = ", read again" if part.kind == "resync" else ""
+        yield f"{part.mapping}{again}: {_state(part, report, zone)}"
         yield f"  records     {records_sum(part.counts)}"
+        yield from _requests_to(part.requests)
         yield from _notes(part)
     for delivery in report.deliveries:
         yield f"{delivery.destination}:"
         yield f"  this run    {_this_run(delivery)}"
         yield f"  all runs    {revisions_sum(delivery.revisions)}"
+        yield from _requests_to(delivery.requests)
     yield _requests(report.requests)
     if report.stopped:
         yield "Stopped as asked. The next sync goes on from here."
@@ -60,7 +67,8 @@ def failure_lines(report: "RunReport", zone: ZoneInfo) -> Iterator[str]:
     from syncengine.redaction import redact
 
     for where, error in _failures(report):
-        yield f"{style_level('error', 'Error')}: {where}: {_message(error, zone)}"
+        label = style_level("warning", "Deferred") if isinstance(error, RateLimited) else style_level("error", "Error")
+        yield f"{label}: {where}: {_message(error, zone)}"
         if error.hint:
             yield f"  → {redact(error.hint)}"
 
@@ -70,6 +78,11 @@ def failure_places(report: "RunReport") -> list[str]:
     return list(dict.fromkeys(where for where, _ in _failures(report)))
 
 
+def unknown_line(ids: Sequence[str]) -> str:
+    """Which of the records asked for there are not."""
+    return f"the provider has no {', '.join(ids)} that the mapping's options let through"
+
+
 def report_data(report: "RunReport") -> dict[str, Any]:
     """The whole report for programs."""
     return {
@@ -77,8 +90,11 @@ def report_data(report: "RunReport") -> dict[str, Any]:
             {
                 "mapping": part.mapping,
                 "run": part.run,
+                "kind": part.kind,
                 "state": part.state,
                 "counts": dict(part.counts),
+                "requests": dict(part.requests),
+                "unknown": part.unknown,
                 "failures": [
                     {"partition": partition, **_failure_data(error)} for partition, error in part.failures.items()
                 ],
@@ -89,6 +105,7 @@ def report_data(report: "RunReport") -> dict[str, Any]:
             {
                 "destination": delivery.destination,
                 "counts": dict(delivery.counts),
+                "requests": dict(delivery.requests),
                 "revisions": dict(delivery.revisions),
                 "failure": _failure_data(delivery.failure) if delivery.failure else None,
             }
@@ -115,7 +132,6 @@ def _failures(report: "RunReport") -> "Iterator[tuple[str, SyncError]]":
 
 
 def _message(error: "SyncError", zone: ZoneInfo) -> str:
-    from syncengine.errors import RateLimited
     from syncengine.redaction import redact
 
     if isinstance(error, RateLimited):
@@ -125,16 +141,26 @@ def _message(error: "SyncError", zone: ZoneInfo) -> str:
     return redact(error.message)
 
 
-def _state(part: "MappingReport", *, stopped: bool) -> str:
-    if part.state == "done" and stopped:
+def _state(part: "MappingReport", report: "RunReport", zone: ZoneInfo) -> str:
+    if part.state == "done" and report.stopped:
         return "stopped"
-    return "deferred: the quota is used up" if part.state == "deferred" else part.state
+    if part.state != "deferred":
+        return part.state
+    errors = list(part.failures.values()) or report.failures  # none of its own: delivering was deferred
+    return f"deferred until {describe_moment(max(e.until for e in errors if isinstance(e, RateLimited)), zone)}"
+
+
+def _requests_to(requests: Mapping[str, int]) -> Iterator[str]:
+    if requests:
+        yield f"  requests    {', '.join(f'{number:,} to {name}' for name, number in sorted(requests.items()))}"
 
 
 def _notes(part: "MappingReport") -> Iterator[str]:
     """What is worth knowing and in neither sum."""
     if left_out := part.counts["list_items_left_out"]:
         yield f"  left out    {number_of(left_out, 'list item')} in which a value is missing (no group without a name)"
+    if part.unknown:
+        yield f"  unknown     {unknown_line(part.unknown)}"
     if changed := part.counts["address_changed"]:
         yield f"  kept        {number_of(changed, 'record')} at the address first delivered, though it has changed"
 

@@ -22,6 +22,8 @@ __all__ = ["Running", "register", "start_sandboxes"]
 
 MARK = "# Written by `syncengine sandbox`, and written anew each time it starts."
 HISTORY = dt.timedelta(days=365)
+DIRECTORY = "csv"
+"""The connector of customers.csv, which is written beside the configuration."""
 """The sandboxes are filled with a year of purchases; the mappings take them all."""
 PEOPLE, SEED = 200, 1
 OWNER_ONLY = 0o600
@@ -89,7 +91,7 @@ def start_sandboxes(folder: Path, count: int = PEOPLE, seed: int = SEED) -> Runn
         for name, provider in sandboxes.items():
             provider.populate(made_up, seed, now)
             urls[name] = stack.enter_context(Server(provider.app)).url
-        accounts = {name: {"base_url": urls[name], **provider.settings()} for name, provider in sandboxes.items()}
+        accounts = {name: provider.settings_at(urls[name]) for name, provider in sandboxes.items()}
         folder.mkdir(parents=True, exist_ok=True)
         write_directory(made_up, folder / "customers.csv")
         config.touch(mode=OWNER_ONLY)
@@ -98,13 +100,15 @@ def start_sandboxes(folder: Path, count: int = PEOPLE, seed: int = SEED) -> Runn
     raise AssertionError("unreachable")  # pragma: no cover - an ExitStack swallows nothing here
 
 
-def _config(accounts: Mapping[str, Mapping[str, str]], start: dt.date) -> str:
+def _config(accounts: Mapping[str, Mapping[str, Any]], start: dt.date) -> str:
     """The recipes' own configurations, with the accounts of the sandboxes in place of real ones."""
     from mappings.recipes import recipe_names, recipe_text
 
     whole: dict[str, Any] = {"engine": {}, "connections": {}, "mappings": {}}
     for recipe in recipe_names():
         raw = tomllib.loads(recipe_text(recipe))
+        if not {table["connector"] for table in raw["connections"].values()} <= {*accounts, DIRECTORY}:
+            continue  # it needs a provider that isn't here, such as the shop's own database
         whole["engine"] |= raw["engine"]
         for name, table in raw["connections"].items():
             account = accounts.get(table["connector"])

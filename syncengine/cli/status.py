@@ -18,8 +18,12 @@ from syncengine.cli.phrases import (
 from syncengine.cli.screen import print_json, style_level
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from syncengine.config import Settings
+    from syncengine.pacing import Quota
     from syncengine.state.reports import DestinationStatus, MappingStatus
+    from syncengine.state.store import Store
 
 __all__ = ["register"]
 
@@ -38,7 +42,7 @@ def register(app: typer.Typer) -> None:
     command(app)(status)
 
 
-def status(session: Session) -> int:
+async def status(session: Session) -> int:
     """Show how fresh everything is and what is left out.
 
     Without any network; what is at the providers now is not asked.
@@ -49,7 +53,7 @@ def status(session: Session) -> int:
     settings = session.load()
     with open_existing(settings) as store:
         if store is None:
-            print_json({"mappings": [], "destinations": []}) if session.json else typer.echo(NO_RUN_YET)
+            print_json({"mappings": [], "destinations": [], "quotas": []}) if session.json else typer.echo(NO_RUN_YET)
             return DONE
         now = store.clock.now()
         mappings = [store.read_now(mapping_status, name) for name in settings.mappings]
@@ -61,11 +65,13 @@ def status(session: Session) -> int:
             store.read_now(destination_status, name)
             for name in dict.fromkeys(mapping.spec.destination for mapping in settings.mappings.values())
         ]
+        quotas = {name: limited for name in settings.connections if (limited := await _quotas(store, name))}
     if session.json:
         print_json(
             {
                 "mappings": [_mapping_data(each, settings, now) for each in mappings],
-                "destinations": [each._asdict() for each in destinations],
+                "destinations": [_destination_data(each) for each in destinations],
+                "quotas": [_quota_data(name, quota, now) for name, limited in quotas.items() for quota in limited],
             }
         )
         return DONE
@@ -73,9 +79,52 @@ def status(session: Session) -> int:
         for line in _mapping_lines(mapping, settings, now):
             typer.echo(line)
     for destination in destinations:
-        for line in _destination_lines(destination):
+        for line in _destination_lines(destination, now):
             typer.echo(line)
+    for name, limited in quotas.items():
+        typer.echo(typer.style(name, bold=True))
+        for quota in limited:
+            typer.echo(f"  quota       {_quota_line(quota, settings, now)}")
     return DONE
+
+
+async def _quotas(store: "Store", connection: str) -> "list[Quota]":
+    """Those of a connection that have a limit, the scarcest first, as its last run left them."""
+    from syncengine.quotas import QUOTA, read_quotas
+
+    known = read_quotas(await store.memory(connection).get(QUOTA)).values()
+    limited = [quota for quota in known if quota.remaining is not None or quota.blocked_until]
+    return sorted(limited, key=lambda quota: (quota.next_call(quota.at), -(quota.remaining or 0)), reverse=True)
+
+
+def _quota_data(connection: str, quota: "Quota", now: dt.datetime) -> dict[str, Any]:
+    return {
+        "connection": connection,
+        "limit": quota.limit,
+        "remaining": quota.remaining,
+        "resets_at": quota.resets_at,
+        "blocked_until": quota.blocked_until,
+        "read_at": quota.at,
+        "next_call": quota.next_call(now),
+    }
+
+
+def _quota_line(quota: "Quota", settings: "Settings", now: dt.datetime) -> str:
+    zone = settings.engine.timezone
+    next_call = quota.next_call(now)
+    if next_call > now:
+        return f"{style_level('warning', 'used up')}: the next request may leave at {_clock(next_call, zone)}"
+    known = f"as of {_clock(quota.at, zone)}"
+    if quota.remaining is None or (quota.resets_at is not None and quota.resets_at <= now):
+        return f"free again ({known})"
+    limit = f" of {quota.limit:,}" if quota.limit else ""
+    until = f" until {_clock(quota.resets_at, zone)}" if quota.resets_at else ""
+    return f"{quota.remaining:,}{limit} requests left{until} ({known})"
+
+
+def _clock(moment: dt.datetime, zone: "ZoneInfo") -> str:
+    """To the second, because the shortest wait is one."""
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S}"
 
 
 def _fresh(mapping: "MappingStatus") -> dt.datetime | None:
@@ -152,7 +201,14 @@ def _next_run(mapping: "MappingStatus", settings: "Settings", now: dt.datetime) 
     return f"{when} ({schedule.text}), if syncengine run is running"
 
 
-def _destination_lines(destination: "DestinationStatus") -> Iterator[str]:
+def _destination_data(destination: "DestinationStatus") -> dict[str, Any]:
+    reconciled = destination.reconciled
+    return {**destination._asdict(), "reconciled": reconciled._asdict() if reconciled else None}
+
+
+def _destination_lines(destination: "DestinationStatus", now: dt.datetime) -> Iterator[str]:
+    from syncengine.redaction import redact
+
     yield typer.style(destination.destination, bold=True)
     yield f"  all runs    {revisions_sum(destination.revisions)}"
     reasons = ", ".join(
@@ -161,3 +217,8 @@ def _destination_lines(destination: "DestinationStatus") -> Iterator[str]:
     yield f"  suppressed  {reasons or 'nobody'}"
     if destination.rejects:
         yield f"  rejects     {destination.rejects:,}: syncengine rejects list"
+    if (run := destination.reconciled) is not None:
+        state = style_level(RUN_LEVELS.get(run.state, "warning"), run.state)
+        verified = number_of(run.counts.get("verified", 0), "contact")
+        told = f": {redact(run.message)}" if run.message else f", {verified} verified"
+        yield f"  reconciled  {state}, {describe_age(now - run.started_at)} ago{told}"

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import typer
 
+from syncengine.pacing import STOPPING
+
 __all__ = ["Stopping", "heed_signals"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -35,11 +37,13 @@ class Stopping:
 def heed_signals() -> Iterator[Stopping]:
     """While inside, signals don't kill the process. Must be entered by the task that is to be stopped."""
     stopping = Stopping()
+    waits = STOPPING.set(stopping)  # a wait for quota ends too
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     for number in SIGNALS:
         loop.add_signal_handler(number, stopping.ask, task)
     try:
         yield stopping
     finally:
+        STOPPING.reset(waits)
         for number in SIGNALS:
             loop.remove_signal_handler(number)

@@ -49,6 +49,11 @@ def open_existing(settings: "Settings") -> "Iterator[Store | None]":
 
 def tell_interrupted(store: "Store", run: "Run") -> "Run":
     """The run; "interrupted" where its row says that it runs and nobody holds its mapping (killed, or a full disk)."""
-    if run.state == "running" and not store.locks.held(f"mapping {run.mapping}"):
+    from syncengine.state.locks import range_lock
+
+    names = [f"mapping {run.mapping}", *([range_lock(run.mapping)] if run.kind == "resync" else [])]
+    if run.kind == "reconcile":  # then it is a destination's
+        names = [f"destination {run.mapping}"]
+    if run.state == "running" and not any(store.locks.held(name) for name in names):
         return run._replace(state="interrupted")
     return run

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from syncengine.clock import SystemClock
-from syncengine.config import SQLITE, Settings
+from syncengine.config import Settings
 from syncengine.contracts import Context, Memory
+from syncengine.engine_settings import SQLITE
 from syncengine.errors import StateError
 from syncengine.http import HttpFactory
 from syncengine.pacing import Limiter

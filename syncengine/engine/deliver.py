@@ -12,17 +12,22 @@ import structlog
 
 from syncengine.contracts import Change, Destination, Outcome, Resumable, Settled, Standing, Standings, Suppression
 from syncengine.engine.book import CONFIRM_AT_ONCE, Book, SuppressionLists
-from syncengine.engine.difference import Verdict, adds_something, difference
-from syncengine.errors import ProviderError
-from syncengine.state import attempts, suppressions, targets
+from syncengine.engine.difference import UNCONFIRMED, Verdict, adds_something, difference, to_leave
+from syncengine.engine.limits import Limit
+from syncengine.errors import ProviderError, Unconfirmed
+from syncengine.state import attempts, removals, suppressions, targets
 from syncengine.state.standings import keep_standings
 from syncengine.state.store import Store
 from syncengine.state.targets import Ending, Target
 
 SLICE = 20_000
 """Targets prepared and sent together: large enough for full batches, small enough for memory that stays flat."""
-KEEP_AT_ONCE = 500
-"""Outcomes per transaction. After a crash the unwritten ones are found to be there already."""
+KEEP_AT_ONCE, KEEP_WHEN_SLOW = 5_000, 500
+"""Outcomes per transaction: large ones touch each page of the file once. After a crash the unwritten outcomes are found
+to be there already.
+"""
+SLOW_SECONDS = 2.0
+"""Somebody may be watching, so outcomes that come slower than that are written down by the smaller number."""
 DOUBT = dt.timedelta(hours=24)
 """An attempt of a repeatable destination that nobody can tell anything about for so long is sent again."""
 GONE_MESSAGE = "It was delivered once and is no longer there: somebody deleted it."
@@ -50,14 +55,19 @@ class Delivery:
         lists: SuppressionLists,
         timezone: ZoneInfo,
         stopping: Callable[[], bool],
+        limit: Limit | None = None,
     ) -> None:
+        """`limit`: how many may be taken out of groups; None: as many as there are (a person has said yes)."""
         self.name = name
+        self.unconfirmed: Unconfirmed | None = None
+        """Why some targets wait: known once `prepare` has begun."""
         self.counts: Counter[str] = Counter()
         self._store = store
         self._destination = destination
         self._timezone = timezone
         self._stopping = stopping
         self._lists = lists
+        self._limit = limit
 
     async def run(self, watch: Watch) -> None:
         """Settle what is in doubt, then send what is pending. Raises AuthError, RateLimited, Transient … when it can't
@@ -69,6 +79,8 @@ class Delivery:
                 await self._send(prepared, watch)
                 if self._stopping():
                     return
+        if self.unconfirmed is not None:
+            raise self.unconfirmed
 
     async def settle(self) -> None:
         """Find out what became of every request whose end isn't known: after a crash, a lost answer, a slow batch."""
@@ -94,18 +106,45 @@ class Delivery:
     async def prepare(self) -> AsyncGenerator[list[Prepared]]:
         """Slices of pending targets with what is to be done about each. Reads at the provider, writes nothing there."""
         after = ""
+        waiting = await self._too_many_leaving()
         while slice_ := await self._store.read(targets.pending, self.name, after, SLICE, self._store.clock.now()):
             after = slice_[-1].key
-            adding = [target for target in slice_ if adds_something(target)]
+            if waiting:
+                yield [Prepared(target, Verdict(None, UNCONFIRMED)) for target in slice_ if target.key in waiting]
+                slice_ = [target for target in slice_ if target.key not in waiting]
+            adding = [target.key for target in slice_ if adds_something(target)]
             if adding:
                 await self._lists.refresh()
                 slice_ = await self._with_lifted(slice_)
-            yield await self._prepare_slice(slice_, [target.key for target in adding])
+            leaving = {target.key: titles for target in slice_ if (titles := to_leave(target))}
+            yield await self._prepare_slice(slice_, adding, leaving)
 
-    async def _prepare_slice(self, slice_: Sequence[Target], adding: Sequence[str]) -> list[Prepared]:
+    async def _too_many_leaving(self) -> frozenset[str]:
+        """Who would be taken out of groups, where that are so many that a person has to say yes first."""
+        if self._limit is None:
+            return frozenset()
+        leaving = await self._store.read(removals.leaving, self.name, self._store.clock.now())
+        if len(leaving) <= self._limit.most:
+            return frozenset()
+        total = await self._store.read(removals.delivered_number, self.name)
+        if not self._limit.passed(len(leaving), total):
+            return frozenset()
+        self.unconfirmed = Unconfirmed(
+            f"{self.name}: {len(leaving):,} of {total:,} contacts would be taken out of groups at once, more than"
+            f" {self._limit.most:,} and {self._limit.share:.0%}; none of them was touched.",
+            hint="`syncengine plan` lists them. If it is right: syncengine sync --yes",
+            code="too_many_removals",
+        )
+        return leaving
+
+    async def _prepare_slice(
+        self, slice_: Sequence[Target], adding: Sequence[str], leaving: Mapping[str, frozenset[str]]
+    ) -> list[Prepared]:
         keys = [target.key for target in slice_]
         barred = await self._store.read(suppressions.suppressed, self.name, keys)
-        standings = await self._standings([key for key in adding if key not in barred], slice_)
+        asked = [key for key in dict.fromkeys([*adding, *leaving]) if key not in barred]
+        groups = targets.groups_of(slice_).union(*leaving.values())
+        standings = await self._standings(asked, groups)
         said_no = [
             Suppression(key, standing.state)
             for key, standing in standings.items()
@@ -115,18 +154,18 @@ class Delivery:
             await self._store.write(suppressions.suppress, self.name, said_no, self._store.clock.now())
             barred |= {suppression.key: suppression.reason for suppression in said_no}
         if standings:
-            slice_ = await self._store.write(keep_standings, self.name, slice_, standings)
+            slice_ = await self._store.write(keep_standings, self.name, slice_, standings, leaving)
         today = self._store.clock.now().astimezone(self._timezone).date()
         return [
             Prepared(target, difference(target, standings.get(target.key), barred.get(target.key), today))
             for target in slice_
         ]
 
-    async def _standings(self, keys: Sequence[str], slice_: Sequence[Target]) -> Mapping[str, Standing]:
-        """How they stand at the provider, asked before anything is added to them."""
+    async def _standings(self, keys: Sequence[str], groups: frozenset[str]) -> Mapping[str, Standing]:
+        """How they stand at the provider, asked before anything is added to them or taken away."""
         if not keys or not isinstance(self._destination, Standings):
             return {}
-        return await self._destination.standing(keys, targets.groups_of(slice_))
+        return await self._destination.standing(keys, groups)
 
     async def _with_lifted(self, slice_: list[Target]) -> list[Target]:
         """Ask about addresses that a list kept from us and that are on no list now; only *subscribed* lifts that."""
@@ -162,6 +201,8 @@ class Delivery:
     ) -> None:
         open_ = dict(sending)
         endings: list[Ending] = []
+        monotonic = self._store.clock.monotonic
+        kept_at = monotonic()
         try:
             async for outcome in self._destination.apply(changes, book):
                 item = open_.pop(outcome.key, None)
@@ -173,10 +214,10 @@ class Delivery:
                     self.counts["created"] += item.verdict.change.create
                     ending = _withheld(outcome.key, item.verdict.withheld) or outcome
                 endings.append(Ending(ending, item.target.revision, item.target.tries))
-                if len(endings) >= KEEP_AT_ONCE:
+                if len(endings) >= (KEEP_AT_ONCE if monotonic() - kept_at < SLOW_SECONDS else KEEP_WHEN_SLOW):
                     await self._conclude(endings)
                     watch(len(endings))
-                    endings = []
+                    endings, kept_at = [], monotonic()
         finally:
             await self._conclude(endings)
             watch(len(endings))
@@ -191,7 +232,7 @@ class Delivery:
 
 def _without_request(item: Prepared) -> Ending | None:
     """How a target ends for which there is nothing to send."""
-    if item.verdict.change is not None:
+    if item.verdict.change is not None or item.verdict.withheld == UNCONFIRMED:
         return None
     outcome = _withheld(item.target.key, item.verdict.withheld)
     if outcome is not None:

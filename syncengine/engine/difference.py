@@ -14,6 +14,8 @@ from syncengine.state.targets import Target
 SETTLED_MEMBERSHIP = frozenset({"ours", "before", "gone"})
 """Not asked for again: confirmed, there before us, or left by the person."""
 NOTHING_DESIRED = Desired()
+UNCONFIRMED = "unconfirmed"
+"""Why a target waits that is to be taken out of a group, when so many are that a person has to say yes first."""
 OUR_MEMBERSHIP = frozenset({"ours", "maybe"})
 """Taken away when its reason dies."""
 
@@ -22,7 +24,7 @@ class Verdict(NamedTuple):
     """What to do about one target: a change to send, or why nothing is sent.
 
     `withheld` says why what should be added is not (a suppression, `consent_expired`, `gone`); leaving groups is not
-    withheld from anybody.
+    withheld from anybody, but where too many would (`unconfirmed`: then all of a target waits).
     """
 
     change: Change | None
@@ -39,11 +41,7 @@ def difference(target: Target, standing: Standing | None, barred: str | None, to
         for identity, title in wanted.items()
         if identity not in target.members or target.members[identity].state not in SETTLED_MEMBERSHIP
     )
-    leaves = frozenset(
-        member.title
-        for identity, member in target.members.items()
-        if identity not in wanted and member.state in OUR_MEMBERSHIP
-    )
+    leaves = to_leave(target)
     once = set(desired.once) if present else set()
     fields = {
         name: value
@@ -75,6 +73,16 @@ def difference(target: Target, standing: Standing | None, barred: str | None, to
             renew=renew,
         ),
         withheld,
+    )
+
+
+def to_leave(target: Target) -> frozenset[str]:
+    """The groups in which the target is because of us, and that nothing asks for any more."""
+    wanted = {group_identity(title) for title in target.desired.groups} if target.members else set()
+    return frozenset(
+        member.title
+        for identity, member in target.members.items()
+        if identity not in wanted and member.state in OUR_MEMBERSHIP
     )
 
 

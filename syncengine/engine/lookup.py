@@ -65,10 +65,11 @@ async def _ask_alias(
 def _answers(mapping: BoundMapping, rule: LookupRule, rows: Sequence[Row]) -> list[Row]:
     """The rows that say who it is: one in which the key field's attributes are all empty is no answer."""
     columns = mapping.rule.answer_columns.get(rule.alias, frozenset())
+    answering = [row for row in rows if not columns or any((row.get(name) or "").strip() for name in columns)]
+    if len(answering) <= 1:
+        return answering
     different: dict[frozenset[tuple[str, object]], Row] = {}
-    for row in rows:
-        if columns and all(not (row.get(name) or "").strip() for name in columns):
-            continue
+    for row in answering:
         # The same but for blanks and case is the same person: addresses are keyed so, too.
         same = frozenset(
             (name, text.strip().casefold() if isinstance(text, str) else text) for name, text in row.items()

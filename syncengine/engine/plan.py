@@ -6,7 +6,7 @@ Each record ends in exactly one place: repeated, retracted, filtered, waiting, r
 import datetime as dt
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from syncengine.contracts import Record
 from syncengine.engine.lookup import Answered, ask
 from syncengine.errors import Rejected, StateError
 from syncengine.state.models import RecordState, iso
-from syncengine.state.records import Kept, Known, PageCommit, Refusal
+from syncengine.state.records import ADDRESS_CHANGED, Kept, Known, PageCommit, Refusal
 
 ENDS = ("repeated", "filtered", "waiting", "rejected", "suppressed", "retracted", "drafted")
 STARTS = ("read", "released")
@@ -60,7 +60,7 @@ class PagePlanner:
         self._now = iso(around.now)
         self._reads = sorted(mapping.rule.reads)
         self._once = msgspec.json.encode(sorted(mapping.rule.set_once)).decode() if mapping.rule.set_once else None
-        self.planned = Planned(PageCommit(mapping.name, mapping.destination_name, partition=partition))
+        self.planned = Planned(PageCommit(mapping.name, mapping.destination_name, partition=partition, seq=seq))
 
     async def plan(self, records: Sequence[Record], known: Mapping[str, Known]) -> Planned:
         """Plan records as a stream handed them over."""
@@ -68,6 +68,7 @@ class PagePlanner:
         counts["read"] += len(records)
         latest = {record.id: record for record in records}
         counts["repeated"] += len(records) - len(latest)
+        self._follow(latest.values(), known)
         fresh = [record for record in latest.values() if not self._repeated(record, known.get(record.id))]
         return await self._plan(fresh, known)
 
@@ -87,6 +88,18 @@ class PagePlanner:
             self._settle(record, known.get(record.id), answer)
         check_records(self.planned.counts)
         return self.planned
+
+    def _follow(self, records: Iterable[Record], known: Mapping[str, Known]) -> None:
+        """What the stream has to look at again, whatever becomes of it here: a mapping may come to want it."""
+        commit = self.planned.commit
+        for record in records:
+            before = known.get(record.id)
+            if before is not None and before.seq > self._seq:
+                continue
+            if record.watch is not None and (before is not None or record.moment >= self._around.start):
+                commit.watched.append((record.id, record.watch, iso(record.moment)))
+            else:
+                commit.finished.append(record.id)
 
     def _repeated(self, record: Record, before: Known | None) -> bool:
         """Whether nothing about it is new; an older reading never replaces a newer one."""
@@ -174,8 +187,8 @@ class PagePlanner:
         note = None
         if before is not None and before.key and before.key != draft.key:
             if before.anchored:  # it stays with the address under which it was first delivered, or which said no
+                note = f"{ADDRESS_CHANGED}{draft.key}"
                 draft = msgspec.structs.replace(draft, key=before.key)
-                note = "address changed"
                 self.planned.counts["address_changed"] += 1
             elif before.person:
                 self.planned.commit.former.append((before.person, before.key))

@@ -5,20 +5,18 @@ mapping or destination that fails doesn't stop the others.
 """
 
 import asyncio
-import datetime as dt
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, aclosing
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, aclosing, suppress
 from typing import Literal
 
 import structlog
 
 from syncengine.binding import BoundMapping
-from syncengine.contracts import NOTHING_OPEN, Checkpoint, Range, Record
 from syncengine.engine.book import SuppressionLists
 from syncengine.engine.columns import verify_columns
 from syncengine.engine.deliver import Delivery, Prepared
-from syncengine.engine.plan import Circumstances, PagePlanner, Planned
-from syncengine.engine.read import read_pages
+from syncengine.engine.limits import SHARE_OF_REMOVALS, Limit
+from syncengine.engine.read import Reader, fetching
 from syncengine.engine.report import (
     CONTAINED,
     REQUEST_COUNTS,
@@ -26,25 +24,35 @@ from syncengine.engine.report import (
     MappingReport,
     Progress,
     RunReport,
+    requests_to,
 )
-from syncengine.errors import AuthError, RateLimited
+from syncengine.errors import AuthError, Busy, RateLimited
+from syncengine.pacing import spending
 from syncengine.session import Session
-from syncengine.state import records, runs, targets
-from syncengine.state.backfills import Backfill, end_partition, finish, open_backfills
+from syncengine.state import runs, targets
+from syncengine.state.backfills import open_backfills
+from syncengine.state.locks import range_lock
 from syncengine.state.records import PageCommit
+from syncengine.state.runs import KINDS, Kind
 
-Kind = Literal["scheduled", "manual", "resync", "hook"]
-RELEASE_AT_ONCE = 5_000
-"""Waiting records tried again per page."""
+Reading = Callable[[BoundMapping, MappingReport], Awaitable[None]]
+"""Reads for one mapping of a run."""
 LOCK_PATIENCE = 600.0
 """Seconds that a run waits for another one to finish delivering to the same destination."""
-
+PAGE_PATIENCE = 120.0
+"""Seconds that a run waits for a mapping of which a range is read again (its lock is free every few pages), and that
+the reading of single records waits for the run that is under way."""
 
 log = structlog.get_logger(__name__)
 
 
 class Runner:
-    """Runs mappings of one session. `watch` is called at every page and batch; `stopping` says when to end in peace."""
+    """Runs mappings of one session. `watch` is called at every page and batch; `stopping` says when to end in peace.
+
+    `due` says that live work waits for this run to end: then a range that is read again is put down at the end of its
+    page, and the next run goes on with it. `confirmed`: a person has said that as many as there are may be taken out of
+    groups.
+    """
 
     def __init__(
         self,
@@ -52,23 +60,114 @@ class Runner:
         *,
         watch: Callable[[Progress], None] | None = None,
         stopping: Callable[[], bool] | None = None,
+        due: Callable[[], bool] | None = None,
+        confirmed: bool = False,
     ) -> None:
         self._session = session
+        self._limit = None if confirmed else Limit(session.most_removals, SHARE_OF_REMOVALS)
         self._store = session.store
         self._watch = watch or (lambda progress: None)
         self._stopping = stopping or (lambda: False)
         self._lists: dict[str, SuppressionLists] = {}
-        self._committed: Callable[[PageCommit], None] = lambda commit: None
+        self._reader = Reader(session, self._watch, self._stopping, due or (lambda: False))
 
     async def sync(self, names: Sequence[str], kind: Kind = "manual") -> RunReport:
-        """Read and deliver these mappings. Raises Busy, before any request, when somebody else works on one of them."""
+        """Read what is new and deliver it; then go on with the ranges that are asked for, unless somebody else does.
+
+        Raises Busy, before any request, when somebody else works on one of these mappings.
+        """
+        report = await self._work(names, kind, self._reader.read_new)
+        for part in list(report.mappings):
+            refused = any(isinstance(error, AuthError | RateLimited) for error in part.failures.values())
+            if refused or self._stopping() or not await self._store.read(open_backfills, part.mapping):
+                continue
+            with suppress(Busy):
+                report.add(await self.resync(part.mapping))
+        return report
+
+    async def resync(self, name: str) -> RunReport:
+        """Work off the ranges that are asked for, beside live work, and deliver.
+
+        Raises Busy, before any request, when somebody else does so.
+        """
+        with self._store.locks.hold(range_lock(name)):
+            return await self._work([name], "resync", self._reader.read_ranges, patience=None)
+
+    async def fetch(
+        self, names: Sequence[str], ids: Sequence[str], kind: Kind = "hook", *, force: bool = False
+    ) -> RunReport:
+        """Read these records of these mappings as they are now, and deliver. No checkpoint moves.
+
+        `kind` "resync" takes in records dated before the mapping's start too, as a range does; `force` plans also what
+        hasn't changed. Ids that the provider doesn't know are `unknown` in the report. Raises ConfigError where a
+        mapping's stream has no single records, and Busy where somebody else works on one for more than two minutes,
+        both before any request.
+        """
+        return await self._work(names, kind, self._single(names, ids, kind, force), patience=PAGE_PATIENCE)
+
+    async def plan(
+        self,
+        names: Sequence[str],
+        each: Callable[[str, Prepared], None],
+        committed: Callable[[PageCommit], None] | None = None,
+        *,
+        only: Literal["ranges"] | Sequence[str] | None = None,
+        force: bool = False,
+    ) -> RunReport:
+        """Do on a snapshot what `sync` would do, up to the first request with effect.
+
+        `each` gets every target, `committed` every planned page. `only`: what `resync` would do with the ranges asked
+        for, or with single records.
+        """
+        report = RunReport()
+        if committed is not None:
+            self._reader.committed = committed
+        if only is None:
+            await self._read_all(report, names, "manual", self._reader.read_new)
+        if only is None or only == "ranges":
+            asked = [name for name in names if await self._store.read(open_backfills, name)]
+            await self._read_all(report, asked, "resync", self._reader.read_ranges, ranges=True)
+        else:
+            await self._read_all(report, names, "resync", self._single(names, only, "resync", force))
+        for destination in self._destinations(names):
+            delivery = self._delivery(destination, names)
+            part = DeliveryReport(destination, delivery.counts)
+            report.deliveries.append(part)
+            try:
+                await delivery.settle()
+                async with aclosing(delivery.prepare()) as slices:
+                    async for prepared in slices:
+                        for item in prepared:
+                            each(destination, item)
+                part.failure = delivery.unconfirmed
+            except CONTAINED as error:
+                part.failure = error
+        report.requests = self._session.request_counts()
+        return report
+
+    def _single(self, names: Sequence[str], ids: Sequence[str], kind: Kind, force: bool) -> Reading:
+        for name in names:
+            fetching(self._mapping(name))
+
+        async def read(mapping: BoundMapping, part: MappingReport) -> None:
+            await self._reader.read_single(mapping, part, ids, all_times=kind == "resync", force=force)
+
+        return read
+
+    async def _work(
+        self, names: Sequence[str], kind: Kind, reading: Reading, *, patience: float | None = 0.0
+    ) -> RunReport:
+        """One run of these mappings, from its locks to its rows.
+
+        `patience` in seconds: how long it waits for others; None: it takes the locks itself, page by page (ranges).
+        """
         report = RunReport()
         before = self._session.request_counts()
-        with ExitStack() as held:
-            for name in names:
-                held.enter_context(self._store.locks.hold(f"mapping {name}"))
+        async with AsyncExitStack() as held:
+            if patience is not None:
+                await self._lock(held, names, patience)
             try:
-                await self._read_all(report, names, kind)
+                await self._read_all(report, names, kind, reading, ranges=patience is None)
                 for destination in self._destinations(names):
                     carrier = self._carrier(report, destination)
                     with structlog.contextvars.bound_contextvars(mapping=carrier.mapping, run=carrier.run):
@@ -81,66 +180,34 @@ class Runner:
         report.stopped = self._stopping()
         return report
 
-    async def plan(
-        self,
-        names: Sequence[str],
-        each: Callable[[str, Prepared], None],
-        committed: Callable[[PageCommit], None] | None = None,
-    ) -> RunReport:
-        """Do on a snapshot what `sync` would do, up to the first request with effect.
+    async def _lock(self, held: AsyncExitStack, names: Sequence[str], patience: float) -> None:
+        """Hold the mappings. One of which a range is read again is free every few pages, so it is waited for."""
+        for name in names:
+            beside = PAGE_PATIENCE if self._store.locks.held(range_lock(name)) else 0.0
+            lock = self._store.locks.wait_for(f"mapping {name}", max(patience, beside), self._stopping)
+            await held.enter_async_context(lock)
 
-        `each` gets every target, `committed` every planned page.
-        """
-        report = RunReport()
-        self._committed = committed or self._committed
-        await self._read_all(report, names, "manual")
-        for destination in self._destinations(names):
-            delivery = self._delivery(destination, names)
-            part = DeliveryReport(destination, delivery.counts)
-            report.deliveries.append(part)
-            try:
-                await delivery.settle()
-                async with aclosing(delivery.prepare()) as slices:
-                    async for prepared in slices:
-                        for item in prepared:
-                            each(destination, item)
-            except CONTAINED as error:
-                part.failure = error
-        report.requests = self._session.request_counts()
-        return report
-
-    async def _read_all(self, report: RunReport, names: Sequence[str], kind: Kind) -> None:
+    async def _read_all(
+        self, report: RunReport, names: Sequence[str], kind: Kind, reading: Reading, *, ranges: bool = False
+    ) -> None:
         """Read one mapping after the other; they share quotas, so reading at once would gain nothing."""
         for name in names:
             mapping = self._mapping(name)
-            run = await self._store.write(runs.start_run, name, kind, self._store.clock.now())
-            part = MappingReport(name, run=run)
+            beside = self._store.locks.held(range_lock(name))
+            over = {"resync"} if ranges else KINDS - ({"resync"} if beside else set())
+            run = await self._store.write(runs.start_run, name, kind, self._store.clock.now(), over)
+            part = MappingReport(name, run=run, kind=kind)
             report.mappings.append(part)
-            with structlog.contextvars.bound_contextvars(mapping=name, run=run):
+            with structlog.contextvars.bound_contextvars(mapping=name, run=run), spending(part.requests):
                 try:
-                    await self._read(mapping, part)
+                    await verify_columns(mapping)
+                    await self._try_lists(mapping)
+                    await reading(mapping, part)
                 except CONTAINED as error:
                     part.failures[""] = error
                 if part.failures:
-                    errors = part.failures.values()
-                    part.state = "deferred" if all(isinstance(e, RateLimited) for e in errors) else "failed"
-                    log.warning("reading stopped", reason="; ".join(sorted({e.code for e in errors})))
-
-    async def _read(self, mapping: BoundMapping, part: MappingReport) -> None:
-        now = self._store.clock.now()
-        first_run = await self._store.write(records.first_run, mapping.name, now)
-        start = self._session.midnight(mapping.spec.start or first_run)
-        around = Circumstances(now, start)
-        await verify_columns(mapping)
-        await self._try_lists(mapping)
-        await self._release(mapping, part, around)
-        stored = await self._store.read(records.checkpoints, mapping.name)
-        for partition in await mapping.stream.partitions(mapping.options):
-            position = Checkpoint(stored[partition]) if partition in stored else Range(start)
-            if not await self._read_partition(mapping, part, partition, position, around, None):
-                return
-        for backfill in await self._store.read(open_backfills, mapping.name):
-            await self._work_off(mapping, part, backfill, now)
+                    part.state = "deferred" if part.deferred else "failed"
+                    log.warning("reading stopped", reason="; ".join(sorted({e.code for e in part.failures.values()})))
 
     async def _try_lists(self, mapping: BoundMapping) -> None:
         """Know who said no before planning; where the lists can't be read, reading goes on and delivering will not."""
@@ -149,85 +216,10 @@ class Runner:
         except CONTAINED as error:
             log.warning("suppression lists not read before planning", code=error.code)
 
-    async def _work_off(self, mapping: BoundMapping, part: MappingReport, backfill: Backfill, now: dt.datetime) -> None:
-        """A range that is to be read again, from where it stands, without touching the live checkpoints."""
-        around = Circumstances(now, backfill.since, backfill.force)
-        for partition in await mapping.stream.partitions(mapping.options):
-            if partition in backfill.done:
-                continue
-            stored = backfill.positions.get(partition)
-            position = Checkpoint(stored) if stored else Range(backfill.since, backfill.until)
-            if not await self._read_partition(mapping, part, partition, position, around, backfill.id):
-                return
-            if partition in part.failures or self._stopping():
-                return
-            await self._store.write(end_partition, backfill.id, partition)
-        await self._store.write(finish, backfill.id, self._store.clock.now())
-
-    async def _read_partition(
-        self,
-        mapping: BoundMapping,
-        part: MappingReport,
-        partition: str,
-        position: Checkpoint | Range,
-        around: Circumstances,
-        backfill: int | None,
-    ) -> bool:
-        """Read one partition on. False where it makes no sense to go on with the others either."""
-        readings = read_pages(
-            self._store,
-            mapping.stream,
-            partition,
-            position,
-            fields=mapping.rule.reads,
-            open=NOTHING_OPEN,
-            stopping=self._stopping,
-        )
-        try:
-            async with aclosing(readings) as pages:
-                async for seq, page in pages:
-                    known = await self._store.read(records.known, mapping.name, [record.id for record in page.records])
-                    planned = await PagePlanner(mapping, partition, seq, around).plan(page.records, known)
-                    planned.commit.checkpoint, planned.commit.backfill = page.checkpoint, backfill
-                    await self._commit(part, planned)
-                    self._watch(Progress(mapping.name, page.scope, part.counts, self._session.quota()))
-        except CONTAINED as error:
-            part.failures[partition] = error
-            if backfill is None:
-                await self._store.write(
-                    records.fail_partition, mapping.name, partition, str(error), self._store.clock.now()
-                )
-            return not isinstance(error, AuthError | RateLimited)
-        return not self._stopping()
-
-    async def _release(self, mapping: BoundMapping, part: MappingReport, around: Circumstances) -> None:
-        """Try the waiting records again: the directory may have learnt of them."""
-        after = ""
-        while waiting := await self._store.read(records.released, mapping.name, after, RELEASE_AT_ONCE, around.now):
-            after = waiting[-1].id
-            known = await self._store.read(records.known, mapping.name, [row.id for row in waiting])
-            for partition, seq in sorted({(row.partition, row.seq) for row in waiting}):
-                chosen = [
-                    Record(row.id, row.moment, row.values)
-                    for row in waiting
-                    if (row.partition, row.seq) == (partition, seq)
-                ]
-                planned = await PagePlanner(mapping, partition, seq, around).release(chosen, known)
-                await self._commit(part, planned)
-
-    async def _commit(self, part: MappingReport, planned: Planned) -> None:
-        """One page, one transaction: its records, its targets, its checkpoint, and the run's counts."""
-        counts = part.counts + planned.counts
-        revisions = await self._store.write(runs.commit_page, part.run, planned.commit, counts, self._store.clock.now())
-        part.counts = counts
-        part.counts["revisions"] += revisions
-        self._committed(planned.commit)
-
     def _delivery(self, destination: str, names: Sequence[str]) -> Delivery:
         bound = next(self._mapping(name) for name in names if self._mapping(name).destination_name == destination)
-        return Delivery(
-            self._store, destination, bound.destination, self._lists_of(bound), self._session.timezone, self._stopping
-        )
+        zone, lists = self._session.timezone, self._lists_of(bound)
+        return Delivery(self._store, destination, bound.destination, lists, zone, self._stopping, self._limit)
 
     def _lists_of(self, mapping: BoundMapping) -> SuppressionLists:
         """One reading of a destination's lists serves everything in the run while it is fresh."""
@@ -245,8 +237,9 @@ class Runner:
             self._watch(Progress(destination, "delivering", part.counts, self._session.quota()))
 
         try:
-            async with self._store.locks.wait_for(f"destination {destination}", LOCK_PATIENCE, self._stopping):
-                await delivery.run(watch)
+            with spending(part.requests):
+                async with self._store.locks.wait_for(f"destination {destination}", LOCK_PATIENCE, self._stopping):
+                    await delivery.run(watch)
         except CONTAINED as error:
             part.failure = error
             log.warning("delivering stopped", destination=destination, code=error.code)
@@ -260,13 +253,13 @@ class Runner:
         """Close the run rows; a destination's counts stand with its carrier."""
         for delivery in report.deliveries:
             part = self._carrier(report, delivery.destination)
-            part.counts.update({f"targets_{name}": number for name, number in delivery.counts.items()})
+            told = delivery.counts + requests_to(delivery.requests)
+            part.counts.update({f"targets_{name}": number for name, number in told.items()})
             if delivery.failure is not None and part.state == "done":
                 part.state = "deferred" if isinstance(delivery.failure, RateLimited) else "failed"
         if report.deliveries:
             part = self._carrier(report, report.deliveries[-1].destination)
-            for name, count in REQUEST_COUNTS.items():
-                part.counts[count] = report.requests[name]
+            part.counts.update({count: report.requests[name] for name, count in REQUEST_COUNTS.items()})
         for part in report.mappings:
             errors = list(part.failures.values())
             errors += [
@@ -284,6 +277,7 @@ class Runner:
 
     async def _close(self, part: MappingReport, state: str, message: str | None) -> None:
         part.state = state
+        part.counts.update(requests_to(part.requests))
         await self._store.write(runs.end_run, part.run, state, part.counts, message, self._store.clock.now())
 
     def _carrier(self, report: RunReport, destination: str) -> MappingReport:

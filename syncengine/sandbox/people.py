@@ -7,13 +7,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-COLUMNS = ("customer_id", "email", "first_name", "last_name", "language", "opted_out")
+COLUMNS = ("customer_id", "email", "first_name", "last_name", "language", "opted_out", "phone")
 DOMAIN = "example.com"
 """Kept free by RFC 2606, and unlike names below .test accepted by validators of addresses."""
 
 FIRST_NAMES = ("Amélie", "Chidi", "Émile", "Fatima", "Gérard", "Hana", "Ivo", "Jo", "Loïc", "Mei", "Noor", "Zoë")
 LAST_NAMES = ("Archambault", "Bélanger", "Côté", "Doe", "Eriksen", "Fortin", "Gagné", "Ng", "O'Brien", "Tremblay")
 LANGUAGES = ("fr", "en", "français", "English", "FR-ca", "en_CA", "")
+AREA_CODES, FIRST_PHONE = ("514", "416", "902"), 100
+"""555-0100 to 555-0199 are nobody's numbers."""
 OPTED_OUT_SHARE = 0.05
 ANOTHER_ORDER_SHARE = 0.25
 
@@ -21,7 +23,8 @@ ANOTHER_ORDER_SHARE = 0.25
 class Person(NamedTuple):
     """One made-up customer. `listed` is False where the merchant's directory doesn't know them (yet).
 
-    `language` is spelt as shops spell it, `opted_out` is "yes" or "no", `orders` are the shop's order ids.
+    `language` is spelt as shops spell it, `opted_out` is "yes" or "no", `orders` are the shop's order ids,
+    `phone` is written with + and the country code.
     """
 
     customer_id: str
@@ -32,6 +35,7 @@ class Person(NamedTuple):
     opted_out: str
     orders: tuple[str, ...]
     listed: bool = True
+    phone: str = ""
 
 
 def people(count: int, seed: int) -> list[Person]:
@@ -70,6 +74,7 @@ def _person(number: int, rng: random.Random) -> Person:
         language=rng.choice(LANGUAGES),
         opted_out="yes" if rng.random() < OPTED_OUT_SHARE else "no",
         orders=tuple(orders),
+        phone=f"+1{AREA_CODES[number // 100 % len(AREA_CODES)]}555{FIRST_PHONE + number % 100:04d}",
     )
 
 

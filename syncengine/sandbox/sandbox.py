@@ -4,7 +4,7 @@ import datetime as dt
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from starlette.applications import Starlette
@@ -62,6 +62,10 @@ class Sandbox(ABC):
     @abstractmethod
     def settings(self) -> dict[str, str]:
         """What [connections.NAME] needs besides `base_url`: made-up credentials that this sandbox accepts."""
+
+    def settings_at(self, url: str) -> dict[str, Any]:
+        """What stands under [connections.NAME] for this sandbox, where it is served at `url`."""
+        return {"base_url": url, **self.settings()}
 
     @abstractmethod
     def populate(self, people: Sequence[Person], seed: int, now: dt.datetime) -> None:

@@ -1,7 +1,8 @@
 """Attempts: every request with effect, written down before it leaves, and what became of each of its parts.
 
 Whatever was attempted and not refuted counts as possibly there: a group in which somebody may be is left again when its
-reason dies, and is asked for again while it isn't confirmed.
+reason dies, and is asked for again while it isn't confirmed. While a part is open it says so itself, and its target
+waits; the membership is noted when the part is confirmed, or given up.
 """
 
 import datetime as dt
@@ -13,7 +14,7 @@ from sqlalchemy import Connection
 
 from mappings.fold import group_identity
 from syncengine.contracts import Part, Settled
-from syncengine.state.bulk import as_list, execute_many
+from syncengine.state.bulk import as_list, execute_many, fetch
 from syncengine.state.models import iso
 from syncengine.state.suppressions import suppressed
 from syncengine.state.targets import better_delivered, delivered_of, keep_delivered
@@ -46,11 +47,6 @@ def begin(
         "INSERT INTO attemptpart(attempt, key, destination, revision, body, state) VALUES(?,?,?,?,?,'open')",
         [(attempt, part.key, destination, revisions[part.key], msgspec.json.encode(part).decode()) for part in going],
     )
-    execute_many(
-        connection,
-        "INSERT OR IGNORE INTO membership(destination, key, identity, title, state) VALUES(?,?,?,?,'maybe')",
-        [(destination, part.key, group_identity(title), title) for part in going for title in part.join],
-    )
     return int(attempt), barred
 
 
@@ -71,7 +67,6 @@ def settle(connection: Connection, destination: str, attempt: int, settled: Sett
     """Write down which parts certainly took effect, and which certainly had none."""
     parts = _open_parts(connection, attempt)
     confirmed = {key: parts[key] for key in settled.confirmed & parts.keys()}
-    refuted = {key: parts[key] for key in (settled.refuted & parts.keys()) - confirmed.keys()}
     delivered = delivered_of(connection, destination, confirmed)
     keep_delivered(
         connection, destination, {key: better_delivered(delivered[key], part) for key, part in confirmed.items()}
@@ -87,14 +82,8 @@ def settle(connection: Connection, destination: str, attempt: int, settled: Sett
         "DELETE FROM membership WHERE destination=? AND key=? AND identity=? AND state IN ('ours','maybe')",
         [(destination, key, group_identity(title)) for key, part in confirmed.items() for title in part.leave],
     )
-    execute_many(
-        connection,
-        "DELETE FROM membership WHERE destination=?1 AND key=?2 AND identity=?3 AND state='maybe' AND NOT EXISTS"
-        " (SELECT 1 FROM attemptpart p WHERE p.destination=?1 AND p.key=?2 AND p.state='lost')",
-        [(destination, key, group_identity(title)) for key, part in refuted.items() for title in part.join],
-    )
     _close(connection, attempt, confirmed, "confirmed")
-    _close(connection, attempt, refuted, "refuted")
+    _close(connection, attempt, settled.refuted - settled.confirmed, "refuted")
 
 
 def lose(connection: Connection, destination: str, attempt: int) -> None:
@@ -123,13 +112,19 @@ def unsettled(connection: Connection, destination: str) -> list[OpenAttempt]:
 
 def _give_up(connection: Connection, destination: str, attempt: int, parts: Mapping[str, Part]) -> None:
     """The old value of a field that was sent may stand there or the new one, so neither is known. Nor is whether
-    somebody is still in a group that was to be left: if it is asked for again, it is joined again.
+    somebody is in a group that was to be joined, or still in one that was to be left: if it is asked for, it is joined
+    again.
     """
     delivered = delivered_of(connection, destination, parts)
     for key, part in parts.items():
         for name in part.fields:
             delivered[key].fields.pop(name, None)
     keep_delivered(connection, destination, delivered)
+    execute_many(
+        connection,
+        "INSERT OR IGNORE INTO membership(destination, key, identity, title, state) VALUES(?,?,?,?,'maybe')",
+        [(destination, key, group_identity(title), title) for key, part in parts.items() for title in part.join],
+    )
     execute_many(
         connection,
         "UPDATE membership SET state='maybe' WHERE destination=? AND key=? AND identity=? AND state='ours'",
@@ -139,7 +134,7 @@ def _give_up(connection: Connection, destination: str, attempt: int, parts: Mapp
 
 
 def _open_parts(connection: Connection, attempt: int) -> dict[str, Part]:
-    rows = connection.exec_driver_sql("SELECT key, body FROM attemptpart WHERE attempt=? AND state='open'", (attempt,))
+    rows = fetch(connection, "SELECT key, body FROM attemptpart WHERE attempt=? AND state='open'", (attempt,))
     return {key: _part.decode(body) for key, body in rows}
 
 
@@ -147,6 +142,7 @@ def _close(connection: Connection, attempt: int, keys: Collection[str], state: s
     """A closed part keeps no personal data beyond its key."""
     if keys:
         connection.exec_driver_sql(
-            "UPDATE attemptpart SET state=?, body=NULL WHERE attempt=? AND key IN (SELECT value FROM json_each(?))",
+            "UPDATE attemptpart SET state=?, body=NULL WHERE attempt=? AND state='open'"
+            " AND key IN (SELECT value FROM json_each(?))",
             (state, attempt, as_list(keys)),
         )

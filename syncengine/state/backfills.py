@@ -49,6 +49,25 @@ def open_backfills(connection: Connection, mapping: str) -> list[Backfill]:
     return found
 
 
+def unfinished_backfill(
+    connection: Connection, mapping: str, since: dt.datetime, until: dt.datetime | None, force: bool
+) -> Backfill | None:
+    """The same range asked for before and not through. `until` None: one that was to end when it was asked for."""
+    row = connection.exec_driver_sql(
+        "SELECT min(id) FROM backfill WHERE mapping=?1 AND done_at IS NULL AND since=?2 AND force=?4"
+        " AND until=coalesce(?3, created_at)",
+        (mapping, iso(since), iso(until) if until else None, force),
+    ).one()
+    return next((each for each in open_backfills(connection, mapping) if each.id == row[0]), None)
+
+
+def is_done(connection: Connection, backfill: int) -> bool:
+    """Whether the range is through."""
+    return bool(
+        connection.exec_driver_sql("SELECT done_at IS NOT NULL FROM backfill WHERE id=?", (backfill,)).scalar_one()
+    )
+
+
 def move_backfill(connection: Connection, backfill: int, partition: str, position: str) -> None:
     """Move one partition of a range on."""
     row = connection.exec_driver_sql("SELECT positions FROM backfill WHERE id=?", (backfill,)).one()

@@ -24,8 +24,15 @@ VERSION_TABLE = "alembic_version"
 BUSY_SECONDS = 30
 """How long a writer waits for another; no transaction of ours takes more than a second."""
 OWNER_ONLY = 0o600
-PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", "cache_size=-65536")
-"""Durable at every commit; temporary tables and 64 MB of pages in memory."""
+PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "wal_autocheckpoint=4000",
+    "temp_store=MEMORY",
+    "cache_size=-32768",
+)
+"""Durable at every commit; temporary tables and 32 MB of pages in memory. 16 MB of log before it is written back to the
+file: a page that many commits change is written back once (a fifth of the time of a large run, measured)."""
 KNOWN_TROUBLE = {
     "readonly": ("can't be written to", "Give the user who runs syncengine write access to the file and its folder."),
     "disk is full": ("the disk is full", "Free some space; nothing of the unfinished step was kept, run again."),

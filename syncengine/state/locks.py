@@ -22,6 +22,11 @@ WAIT_STEP = 0.2
 """Seconds between two tries to get a lock that is waited for."""
 
 
+def range_lock(mapping: str) -> str:
+    """The lock of whoever reads ranges of a mapping again; the mapping's own is taken beside it, page by page."""
+    return f"range {mapping}"
+
+
 class Locks:
     """The locks of one state file. Without a file (a plan's snapshot) there is nobody to lock out."""
 
@@ -68,10 +73,11 @@ class Locks:
         if self._folder is None:
             return False
         path = self._path(self._folder, name)
-        try:
-            handle = os.open(path, os.O_RDONLY)
-        except FileNotFoundError:
-            return False
+        with explained_place(path):
+            try:
+                handle = os.open(path, os.O_RDONLY)
+            except (FileNotFoundError, NotADirectoryError):  # nobody could make it yet; who tries to is told why
+                return False
         try:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -48,7 +48,10 @@ class RecordRow(Row, table=True):
     """One record of one mapping that was ever drafted, waiting, rejected, retracted or refused by the shop.
 
     `person` names whom it belongs to (a lookup and its key). `body` is the draft of a live record, or the values as
-    read of one that waits or was rejected (they are needed to try again). `first_at` is when it was read first.
+    read of one that waits or was rejected (they are needed to try again); one that is taken back keeps what it had.
+    `note` names another address that was found later, where the record stays with its first one. `first_at` is when it
+    was read first, `since` since when it is in its state, `retracted_at` when it was last taken back. `partition` is
+    empty where it was only ever asked for by its id.
     """
 
     __tablename__ = "record"
@@ -74,6 +77,8 @@ class RecordRow(Row, table=True):
     due_at: dt.datetime | None = Field(default=None, sa_type=UtcDateTime)
     code: str | None = None
     note: str | None = None
+    since: dt.datetime = Field(sa_type=UtcDateTime)
+    retracted_at: dt.datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class TargetRow(Row, table=True):
@@ -145,6 +150,24 @@ class CheckpointRow(Row, table=True):
     moved_at: dt.datetime | None = Field(default=None, sa_type=UtcDateTime)
     failed_at: dt.datetime | None = Field(default=None, sa_type=UtcDateTime)
     error: str | None = None
+
+
+class WatchRow(Row, table=True):
+    """A record that its stream has to look at again, whatever the mapping made of it, and the partition that does so.
+
+    `seq` is the reading that said so first.
+    """
+
+    __tablename__ = "watch"
+    __table_args__: ClassVar[Any] = (
+        Index("watch_partition", "mapping", "partition", "moment"),
+        {"sqlite_with_rowid": False},
+    )
+    mapping: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    partition: str
+    moment: dt.datetime = Field(sa_type=UtcDateTime)
+    seq: int
 
 
 class BackfillRow(SQLModel, table=True):

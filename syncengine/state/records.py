@@ -11,6 +11,10 @@ from syncengine.state.backfills import move_backfill
 from syncengine.state.bulk import as_list, execute_many
 from syncengine.state.models import iso
 from syncengine.state.targets import check_revisions, refold
+from syncengine.state.watching import unwatch, watch
+
+ADDRESS_CHANGED = "address changed to "
+"""The note of a record that stays with the address under which it was first delivered; the other one follows."""
 
 
 class Known(NamedTuple):
@@ -80,6 +84,12 @@ class PageCommit(msgspec.Struct):
     refused_by_shop: set[str] = set()
     former: list[tuple[str, str]] = []
     """(person, key) left behind by a record that moves to another address."""
+    seq: int = 0
+    """The reading that this page is."""
+    watched: list[tuple[str, str, str]] = []
+    """(id, partition, moment) of records that their stream has to look at again."""
+    finished: list[str] = []
+    """Ids of those that it needn't any more."""
     partition: str = ""
     checkpoint: str | None = None
     backfill: int | None = None
@@ -115,7 +125,7 @@ def released(connection: Connection, mapping: str, after: str, limit: int, now: 
 
 def commit_page(connection: Connection, page: PageCommit, now: dt.datetime) -> int:
     """Records, targets, rejects, suppressions and checkpoint, together. Returns the number of new revisions."""
-    _keep_records(connection, page)
+    _keep_records(connection, page, iso(now))
     execute_many(
         connection,
         "INSERT INTO reject(destination, mapping, record, key, code, field, message, at) VALUES(?,?,?,?,?,?,?,?)",
@@ -135,6 +145,8 @@ def commit_page(connection: Connection, page: PageCommit, now: dt.datetime) -> i
         "INSERT OR IGNORE INTO former(person, destination, key) VALUES(?,?,?)",
         [(person, page.destination, key) for person, key in page.former],
     )
+    watch(connection, page.mapping, page.seq, page.watched)
+    unwatch(connection, page.mapping, page.seq, page.finished)
     number = refold(connection, page.destination, page.touched, now)
     if page.checkpoint is not None:
         _move_checkpoint(connection, page, page.checkpoint, now)
@@ -142,7 +154,7 @@ def commit_page(connection: Connection, page: PageCommit, now: dt.datetime) -> i
     return number
 
 
-def _keep_records(connection: Connection, page: PageCommit) -> None:
+def _keep_records(connection: Connection, page: PageCommit, at: str) -> None:
     execute_many(
         connection,
         "DELETE FROM reject WHERE mapping=? AND record=?",
@@ -151,11 +163,18 @@ def _keep_records(connection: Connection, page: PageCommit) -> None:
     execute_many(
         connection,
         "INSERT INTO record(mapping, id, destination, partition, seq, moment, digest, state, person, key, body, once,"
-        " first_at, due_at, code, note) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(mapping, id) DO UPDATE SET"
-        " destination=excluded.destination, partition=excluded.partition, seq=excluded.seq, moment=excluded.moment,"
-        " digest=excluded.digest, state=excluded.state, person=excluded.person, key=excluded.key, body=excluded.body,"
-        " once=excluded.once, due_at=excluded.due_at, code=excluded.code, note=excluded.note",
-        page.kept,
+        " first_at, due_at, code, note, since) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+        " ON CONFLICT(mapping, id) DO UPDATE SET destination=excluded.destination,"
+        " partition=CASE excluded.partition WHEN '' THEN partition ELSE excluded.partition END,"
+        " seq=excluded.seq, moment=excluded.moment, digest=excluded.digest, state=excluded.state,"
+        " person=excluded.person, key=excluded.key, once=excluded.once, due_at=excluded.due_at,"
+        # one that is taken back keeps what it gave, or waited with: it says on what ground somebody was written to
+        " body=CASE excluded.state WHEN 'retracted' THEN ifnull(excluded.body, body) ELSE excluded.body END,"
+        " code=excluded.code, note=excluded.note,"
+        " since=CASE WHEN excluded.state=state THEN since ELSE excluded.since END,"
+        " retracted_at=CASE WHEN excluded.state='retracted' AND state<>'retracted' THEN excluded.since"
+        " ELSE retracted_at END",
+        [(*row, at) for row in page.kept],
     )
     execute_many(
         connection,

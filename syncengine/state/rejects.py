@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from syncengine.state.models import iso
+from syncengine.state.reconciling import lift_deleted
 from syncengine.state.targets import NOTHING_DELIVERED
 
 
@@ -96,7 +97,8 @@ def _release(connection: Connection, reject: Reject, now: dt.datetime) -> None:
             "UPDATE record SET digest='' WHERE mapping=? AND id=?", (reject.mapping, reject.record)
         )
         return
-    if reject.code == "gone":  # a person says that it is to be there again: begin anew
+    if reject.code == "gone" and reject.key is not None:  # a person says that it is to be there again: begin anew
+        lift_deleted(connection, reject.destination, reject.key)
         connection.exec_driver_sql(
             "UPDATE target SET delivered=? WHERE destination=? AND key=?",
             (NOTHING_DELIVERED, reject.destination, reject.key),

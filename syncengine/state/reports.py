@@ -1,16 +1,20 @@
 """What people ask of the state: is it fresh, was anybody left out and why, why is this address there or not."""
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection
 
-from mappings.fold import Desired
-from syncengine.state.records import states
+from mappings.fold import Desired, Draft
+from syncengine.state.records import ADDRESS_CHANGED, states
 from syncengine.state.runs import Run, runs
 from syncengine.state.targets import Delivered, revisions
+
+PROOF_WORD = re.compile(r"[\s,;:()\[\]#\"']+")
+"""What stands between the words of a proof; ids have dots and hyphens inside."""
 
 
 class PartitionStatus(NamedTuple):
@@ -36,12 +40,15 @@ class MappingStatus(NamedTuple):
 
 
 class DestinationStatus(NamedTuple):
-    """One destination: where its revisions are (promise 1), its suppressions by reason, its open rejects."""
+    """One destination: where its revisions are (promise 1), its suppressions by reason, its open rejects, and when it
+    was last compared with what is really there.
+    """
 
     destination: str
     revisions: Mapping[str, int]
     suppressions: Mapping[str, int]
     rejects: int
+    reconciled: Run | None
 
 
 class MembershipNote(NamedTuple):
@@ -50,7 +57,7 @@ class MembershipNote(NamedTuple):
 
 
 class RecordNote(NamedTuple):
-    """What is stored of one record that concerns the key asked about."""
+    """What is stored of one record that concerns the key asked about. `since`: since when it is in its state."""
 
     mapping: str
     id: str
@@ -63,6 +70,15 @@ class RecordNote(NamedTuple):
     code: str | None
     note: str | None
     body: Any
+    since: dt.datetime
+    retracted_at: dt.datetime | None
+    destination: str
+
+    @property
+    def draft(self) -> Draft | None:
+        """What it gives, or gave until it was taken back; None where it never came to that."""
+        given = self.state in {"live", "retracted"} and self.key is not None and self.body is not None
+        return msgspec.convert(self.body, Draft) if given and self.body.get("key") == self.key else None
 
 
 class AttemptNote(NamedTuple):
@@ -100,6 +116,8 @@ class Explanation(NamedTuple):
     records: list[RecordNote]
     suppressed_only: list[tuple[str, str]]
     """(destination, reason) where the address is suppressed and was never a target of ours."""
+    moved: list[tuple[str, str]]
+    """(destination, address) under which the records of this person stand, where another one was asked about."""
 
 
 def mapping_status(connection: Connection, mapping: str) -> MappingStatus:
@@ -136,7 +154,9 @@ def destination_status(connection: Connection, destination: str) -> DestinationS
         "SELECT count(*) FROM reject WHERE destination=? AND record IS NULL AND dismissed_at IS NULL",
         destination,
     )
-    return DestinationStatus(destination, revisions(connection, destination), suppressions, rejects)
+    compared = runs(connection, destination, 1)
+    sums = revisions(connection, destination)
+    return DestinationStatus(destination, sums, suppressions, rejects, compared[0] if compared else None)
 
 
 def explain(connection: Connection, asked: str) -> Explanation:
@@ -153,42 +173,68 @@ def explain(connection: Connection, asked: str) -> Explanation:
         )
         if (destination, where) not in seen
     ]
-    found = {record.id for record in records}
+    found = {(record.mapping, record.id) for record in records}
     for target in targets:
-        records += [record for record in _records(connection, target.key) if record.id not in found]
-        found = {record.id for record in records}
-    return Explanation(asked, targets, sorted(records, key=lambda record: record.moment), only)
+        more = [record for record in _records(connection, target.key) if (record.mapping, record.id) not in found]
+        records += more
+        found |= {(record.mapping, record.id) for record in more}
+    moved = {
+        (record.destination, record.key)
+        for record in records
+        if "@" in key and record.key and record.key != key.lower()
+    }
+    return Explanation(asked, targets, sorted(records, key=lambda record: record.moment), only, sorted(moved))
 
 
 def _records(connection: Connection, key: str) -> list[RecordNote]:
-    """Records by id, by address, by the key of the lookup that answered; waiting ones also by any value of theirs.
+    """Records by id, by any address of their person, by the key of the lookup that answered.
 
-    Those in effect also by a whole word of the consent's proof, in which a mapping names the order.
+    Those without a draft also by any value as read; the others by any word of the consent's proof, in which a mapping
+    names the action and the order.
     """
     rows = connection.exec_driver_sql(
-        "SELECT mapping, id, partition, moment, state, key, person, first_at, code, note, body FROM record"
-        " WHERE id=?1 OR key IN (?1, lower(?1)) OR substr(person, instr(person, ':') + 1)=?1"
-        " OR (state IN ('waiting','rejected') AND instr(body, ?2))"
-        " OR (state='live' AND instr(' ' || replace(json_extract(body, '$.consent.proof'), ',', ' ') || ' ',"
-        " ' ' || ?1 || ' ')) ORDER BY moment",
-        (key, f'"{key}"'),
+        "SELECT mapping, id, partition, moment, state, key, person, first_at, code, note, body, since, retracted_at,"
+        " destination, id=?1 OR key IN (?1, lower(?1)) OR substr(person, instr(person, ':') + 1)=?1"
+        " OR note=?3 || lower(?1)"
+        " OR EXISTS (SELECT 1 FROM former f"
+        " WHERE f.person=r.person AND f.destination=r.destination AND f.key=lower(?1))"
+        " AS named FROM record r WHERE named OR (state IN ('waiting','rejected','retracted') AND instr(body, ?2))"
+        " OR (state IN ('live','retracted') AND instr(json_extract(body, '$.consent.proof'), ?1)) ORDER BY moment",
+        (key, f'"{key}"', ADDRESS_CHANGED),
     )
-    return [
-        RecordNote(
-            mapping,
-            id_,
-            partition,
-            dt.datetime.fromisoformat(moment),
-            state,
-            key_,
-            person,
-            dt.datetime.fromisoformat(first),
-            code,
-            note,
-            msgspec.json.decode(body) if body else None,
+    found = [
+        (
+            bool(named),
+            RecordNote(
+                mapping,
+                id_,
+                partition,
+                dt.datetime.fromisoformat(moment),
+                state,
+                key_,
+                person,
+                dt.datetime.fromisoformat(first),
+                code,
+                note,
+                msgspec.json.decode(body) if body else None,
+                dt.datetime.fromisoformat(since),
+                _moment(retracted),
+                destination,
+            ),
         )
-        for mapping, id_, partition, moment, state, key_, person, first, code, note, body in rows
-    ]
+        for mapping, id_, partition, moment, state, key_, person, first, code, note, body, since, retracted,
+        destination, named in rows
+    ]  # fmt: skip
+    return [record for named, record in found if named or _mentions(record, key)]
+
+
+def _mentions(record: RecordNote, key: str) -> bool:
+    """Whether the key is a value as read, or a whole word of the proof: "77" is not meant by "order 1077"."""
+    draft = record.draft
+    if draft is None:
+        return True
+    proof = draft.consent.proof if draft.consent else None
+    return key in PROOF_WORD.split(proof or "")
 
 
 def _targets(connection: Connection, key: str) -> list[TargetNote]:

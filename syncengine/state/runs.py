@@ -1,15 +1,19 @@
 """Runs: one row per execution of a mapping, with counts that grow as it goes, so that a crash leaves them readable."""
 
 import datetime as dt
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Collection, Mapping
+from typing import Literal, NamedTuple, get_args
 
 import msgspec
 from sqlalchemy import Connection
 
 from syncengine.state import records
+from syncengine.state.bulk import as_list
 from syncengine.state.models import iso
 from syncengine.state.records import PageCommit
+
+Kind = Literal["scheduled", "manual", "resync", "hook", "reconcile"]
+KINDS: frozenset[Kind] = frozenset(get_args(Kind))
 
 
 class Run(NamedTuple):
@@ -25,11 +29,15 @@ class Run(NamedTuple):
     message: str | None
 
 
-def start_run(connection: Connection, mapping: str, kind: str, now: dt.datetime) -> int:
-    """A new run; earlier ones of this mapping that never ended were interrupted (the caller holds the lock)."""
+def start_run(connection: Connection, mapping: str, kind: Kind, now: dt.datetime, over: Collection[str] = KINDS) -> int:
+    """A new run; earlier ones of this mapping that never ended were interrupted, if their kind is `over`.
+
+    Ranges are read again beside other runs, so not every lock of the mapping is the caller's.
+    """
     connection.exec_driver_sql(
-        "UPDATE run SET state='failed', ended_at=?, message='interrupted' WHERE mapping=? AND state='running'",
-        (iso(now), mapping),
+        "UPDATE run SET state='failed', ended_at=?, message='interrupted'"
+        " WHERE mapping=? AND state='running' AND kind IN (SELECT value FROM json_each(?))",
+        (iso(now), mapping, as_list(over)),
     )
     row = connection.exec_driver_sql(
         "INSERT INTO run(mapping, kind, state, started_at, counts) VALUES(?,?,'running',?,'{}') RETURNING id",

@@ -1,6 +1,7 @@
 """How targets stood at the provider before we touched them: what was there first is never ours to take away."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from sqlalchemy import Connection
 
@@ -11,9 +12,17 @@ from syncengine.state.targets import Delivered, Membership, Target, keep_deliver
 
 
 def keep_standings(
-    connection: Connection, destination: str, slice_: Sequence[Target], standings: Mapping[str, Standing]
+    connection: Connection,
+    destination: str,
+    slice_: Sequence[Target],
+    standings: Mapping[str, Standing],
+    leaving: Mapping[str, frozenset[str]] = MappingProxyType({}),
 ) -> list[Target]:
-    """Store what was read of these targets, and give them back with it."""
+    """Store what was read of these targets, and give them back with it.
+
+    `leaving`: the groups that each is about to be taken out of. Whoever has left one by themselves is not brought back
+    when its reason returns.
+    """
     asked = {target.key: target for target in slice_ if target.key in standings}
     there = {key: standing for key, standing in standings.items() if standing.state == "subscribed"}
     delivered = {
@@ -36,6 +45,15 @@ def keep_standings(
             for title in standing.groups
         ],
     )
+    execute_many(
+        connection,
+        "UPDATE membership SET state='gone' WHERE destination=? AND key=? AND identity=? AND state='ours'",
+        [
+            (destination, key, identity)
+            for key, standing in there.items()
+            for identity in _identities(leaving.get(key, frozenset())) - _identities(standing.groups)
+        ],
+    )
     members: Mapping[str, Mapping[str, Membership]] = memberships(connection, destination, list(there))
     return [
         target._replace(delivered=delivered[target.key], members=members.get(target.key, {}))
@@ -43,3 +61,7 @@ def keep_standings(
         else target
         for target in slice_
     ]
+
+
+def _identities(titles: frozenset[str]) -> set[str]:
+    return {group_identity(title) for title in titles}

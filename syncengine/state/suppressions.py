@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import Connection
 
 from syncengine.contracts import Suppression
-from syncengine.state.bulk import as_list, execute_many
+from syncengine.state.bulk import as_list, execute_many, fetch
 from syncengine.state.models import iso
 
 
@@ -54,7 +54,8 @@ def suppressed(connection: Connection, destination: str, keys: Collection[str]) 
     wanted = as_list(keys)
     found = {
         key: "earlier_address"
-        for (key,) in connection.exec_driver_sql(
+        for (key,) in fetch(
+            connection,
             # CROSS JOIN keeps SQLite to this order: from the few keys asked for outwards, never over all records. The
             # indexes of `record` hold all that is read here, so no record is touched.
             "SELECT r.key FROM record r CROSS JOIN former f CROSS JOIN suppression s"
@@ -70,7 +71,8 @@ def suppressed(connection: Connection, destination: str, keys: Collection[str]) 
     }
     found.update(
         (key, reason)
-        for key, reason in connection.exec_driver_sql(
+        for key, reason in fetch(
+            connection,
             "SELECT key, reason FROM suppression WHERE destination=? AND key IN (SELECT value FROM json_each(?))",
             (destination, wanted),
         )

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from mappings.fold import Consent, Desired, Draft, LiveDraft, Scalar, better, fold
 from syncengine.contracts import Outcome, Part
 from syncengine.errors import StateError
-from syncengine.state.bulk import as_list, execute_many
+from syncengine.state.bulk import as_list, execute_many, fetch
 from syncengine.state.models import iso
 
 AFTER_RETRY = dt.timedelta(minutes=1)
@@ -59,7 +59,8 @@ def refold(connection: Connection, destination: str, keys: Collection[str], now:
     drafts = _live_drafts(connection, destination, keys)
     stored = {
         row[0]: row[1:]
-        for row in connection.exec_driver_sql(
+        for row in fetch(
+            connection,
             "SELECT key, desired, desired_rev, state FROM target WHERE destination=?"
             " AND key IN (SELECT value FROM json_each(?))",
             (destination, as_list(keys)),
@@ -100,7 +101,8 @@ def refold(connection: Connection, destination: str, keys: Collection[str], now:
 def _live_drafts(connection: Connection, destination: str, keys: Collection[str]) -> dict[str, list[LiveDraft]]:
     drafts: dict[str, list[LiveDraft]] = defaultdict(list)
     once: dict[str, frozenset[str]] = {}
-    for mapping, record, moment, key, body, names in connection.exec_driver_sql(
+    for mapping, record, moment, key, body, names in fetch(
+        connection,
         "SELECT mapping, id, moment, key, body, once FROM record WHERE destination=? AND state='live'"
         " AND key IN (SELECT value FROM json_each(?))",
         (destination, as_list(keys)),
@@ -114,13 +116,14 @@ def _live_drafts(connection: Connection, destination: str, keys: Collection[str]
 
 def pending(connection: Connection, destination: str, after: str, limit: int, now: dt.datetime) -> list[Target]:
     """The next targets to deliver, by key: those due, and in no request whose end is unknown."""
-    rows = connection.exec_driver_sql(
+    rows = fetch(
+        connection,
         "SELECT key, desired, desired_rev, delivered, tries FROM target t"
         " WHERE destination=? AND state='pending' AND key>? AND (due_at IS NULL OR due_at<=?) AND NOT EXISTS"
         " (SELECT 1 FROM attemptpart p WHERE p.destination=t.destination AND p.key=t.key AND p.state='open')"
         " ORDER BY key LIMIT ?",
         (destination, after, iso(now), limit),
-    ).fetchall()
+    )
     members = memberships(connection, destination, [row[0] for row in rows])
     return [
         Target(row[0], _desired.decode(row[1]), row[2], _delivered.decode(row[3]), members.get(row[0], {}), row[4])
@@ -131,7 +134,8 @@ def pending(connection: Connection, destination: str, after: str, limit: int, no
 def memberships(connection: Connection, destination: str, keys: Collection[str]) -> dict[str, dict[str, Membership]]:
     """Whatever is known of the groups of these keys, by identity."""
     found: dict[str, dict[str, Membership]] = defaultdict(dict)
-    for key, identity, title, state in connection.exec_driver_sql(
+    for key, identity, title, state in fetch(
+        connection,
         "SELECT key, identity, title, state FROM membership WHERE destination=?"
         " AND key IN (SELECT value FROM json_each(?))",
         (destination, as_list(keys)),
@@ -144,7 +148,8 @@ def delivered_of(connection: Connection, destination: str, keys: Collection[str]
     """What is known to be at the provider of these keys."""
     return {
         key: _delivered.decode(body)
-        for key, body in connection.exec_driver_sql(
+        for key, body in fetch(
+            connection,
             "SELECT key, delivered FROM target WHERE destination=? AND key IN (SELECT value FROM json_each(?))",
             (destination, as_list(keys)),
         )
@@ -185,7 +190,6 @@ def conclude(connection: Connection, destination: str, endings: Iterable[Ending]
     """Write down how revisions ended. An older revision than the present one only moves what was delivered."""
     at = iso(now)
     moves: list[tuple[object, ...]] = []
-    delivered: list[tuple[object, ...]] = []
     rejects: list[tuple[object, ...]] = []
     for outcome, revision, tries, there in endings:
         state: str = "there" if there else outcome.status
@@ -194,20 +198,24 @@ def conclude(connection: Connection, destination: str, endings: Iterable[Ending]
             due = iso(now + min(AFTER_RETRY * 2**tries, LONGEST_RETRY))
         if state in {"retry", "in_doubt"}:  # an open attempt keeps what is in doubt; once it is settled nothing waits
             state = "pending"
-        if state in {"delivered", "there"}:
-            delivered.append((revision, destination, outcome.key))
+        reached = revision if state in {"delivered", "there"} else None
         if state == "rejected":
             message = outcome.message or outcome.code
             rejects.append((outcome.code, outcome.field, message, iso(now), destination, outcome.key, revision))
         tried = tries + 1 if due else 0
-        moves.append((state, due, tried, outcome.code or None, at, destination, outcome.key, revision))
-    execute_many(connection, "UPDATE target SET delivered_rev=? WHERE destination=? AND key=?", delivered)
-    execute_many(
+        moves.append((reached, state, due, tried, outcome.code or None, at, destination, outcome.key, revision))
+    present = execute_many(
         connection,
-        "UPDATE target SET state=?, due_at=?, tries=?, code=?, changed_at=?"
+        "UPDATE target SET delivered_rev=ifnull(?, delivered_rev), state=?, due_at=?, tries=?, code=?, changed_at=?"
         " WHERE destination=? AND key=? AND desired_rev=?",
         moves,
     )
+    if present < len(moves):  # some got another revision meanwhile
+        execute_many(
+            connection,
+            "UPDATE target SET delivered_rev=? WHERE destination=? AND key=? AND desired_rev<>?",
+            [(row[0], *row[6:]) for row in moves if row[0] is not None],
+        )
     execute_many(
         connection,
         "DELETE FROM reject WHERE destination=? AND key=? AND record IS NULL",

@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,9 +16,12 @@ from syncengine.sandbox.people import COLUMNS
 from tests.cli.conftest import Ended, Program
 
 CAMPAIGN = "1000"
+OTHER_RECIPES = re.compile(r"\n\[mappings\.(?!new-customers\])[^\]]+\]\n(?:[^\[\n].*\n)*")
+"""Mappings of other recipes in the configuration that the sandboxes write."""
 YESTERDAY = dt.timedelta(days=1)
 SINCE = dt.timedelta(minutes=30)
 """Inside what the next sync reads: behind the margin at its end, before the overlap at its beginning."""
+MAIL = 'connector = "cyberimpact"\n'
 SETTLED = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 """When the directory of customers was written: long ago, so that nobody waits for its writer to end."""
 
@@ -79,4 +83,11 @@ def open_shop(run: Program) -> Iterator[Shop]:
         impact.clear()
         cyberimpact.clear()
         impact.book.add_campaign(CAMPAIGN, "Northern Outfitters")
+        keep_new_customers(running.config)
         yield Shop(run, running.config, impact, cyberimpact)
+
+
+def keep_new_customers(config: Path) -> None:
+    """Leave the mapping of the recipe new-customers alone in a configuration of the sandboxes."""
+    text = OTHER_RECIPES.sub("", config.read_text(encoding="utf-8"))
+    config.write_text(text.replace(MAIL, f'{MAIL}poll_every = "0.02 seconds"\n'), encoding="utf-8")

@@ -31,7 +31,7 @@ def test_streams_are_shown_without_an_account(run: Program) -> None:
     assert {"actions", "campaigns"} <= streams.keys()
     assert streams["actions"]["moment"] == "EventDate"
     assert "CustomerId" in streams["actions"]["fields"]
-    assert [option["name"] for option in streams["actions"]["options"]] == ["campaigns"]
+    assert [option["name"] for option in streams["actions"]["options"]] == ["campaigns", "passes"]
 
 
 def test_destinations_are_shown_with_their_fields(run: Program) -> None:

@@ -27,6 +27,7 @@ def test_the_demo_tells_the_whole_story_and_leaves_nothing(run: Program, tmp_pat
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow  # the same story again
 def test_programs_get_every_step_as_json(run: Program) -> None:
     ended = run("demo", "--json")
     steps = json.loads(ended.out)["steps"]

@@ -59,6 +59,22 @@ def test_a_record_that_waits_is_found_by_its_customer_and_its_order(told: Shop) 
         assert ": waits for a lookup to know it\n" in ended.out
 
 
+def test_it_says_when_a_purchase_was_taken_back_and_when_it_was_back(shop: Shop) -> None:
+    shop.knows("C1", "ana@example.com")
+    bought = shop.sells("C1")
+    shop("sync")
+    shop.impact.book.reverse(bought)
+    shop("resync", "new-customers", "--record", bought)
+    out = shop("explain", bought).out
+    assert f"new-customers, {bought}: taken back\n    retracted 20" in out
+    assert "back since" not in out
+    shop.impact.book.reset(bought)
+    shop("resync", "new-customers", "--record", bought)
+    out = shop("explain", bought).out
+    assert f"new-customers, {bought}: in effect\n    retracted 20" in out
+    assert ", back since 20" in out
+
+
 def test_an_address_on_a_list_that_we_never_wrote_to_is_told_as_such(told: Shop) -> None:
     told.cyberimpact.admin.add("eve@example.com")
     told.cyberimpact.admin.bounce("eve@example.com")
@@ -80,6 +96,30 @@ def test_what_was_never_met_is_said_plainly(told: Shop) -> None:
     ended = told("explain", "nobody@example.com")
     assert ended.code == 1
     assert '"nobody@example.com" was never met' in ended.out
+    assert "ask by its id, or by a value that it was read with" in ended.out
+
+
+def test_a_record_that_keeps_its_first_address_is_found_by_the_new_one(shop: Shop) -> None:
+    shop.knows("C1", "ana@example.com")
+    bought = shop.sells("C1")
+    shop("sync")
+    shop.knows("C1", "ana.new@example.com")
+    shop("resync", "new-customers", "--record", bought, "--force")
+    out = shop("explain", "ana.new@example.com").out
+    assert (
+        "cyberimpact.contacts: another address of the same person, whose records stand under ana@example.com\n" in out
+    )
+    assert f"new-customers, {bought}: in effect, address changed to ana.new@example.com\n" in out
+    assert "ana@example.com in cyberimpact.contacts\n  now         delivered\n" in out
+
+
+def test_a_purchase_that_was_taken_back_is_found_by_its_order(shop: Shop) -> None:
+    shop.knows("C1", "ana@example.com")
+    bought = shop.sells("C1", oid="77")
+    shop("sync")
+    shop.impact.book.reverse(bought)
+    shop("resync", "new-customers", "--record", bought)
+    assert f"new-customers, {bought}: taken back\n" in shop("explain", "77").out
 
 
 def test_json_has_all_of_it(told: Shop) -> None:

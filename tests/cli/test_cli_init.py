@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import select
 import sys
 import tomllib
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mappings.recipes import recipe_text
+from mappings.recipes import recipe_names, recipe_purpose, recipe_text
 from tests.cli.conftest import Program
 
 
@@ -55,10 +56,16 @@ def test_an_unknown_recipe_names_those_there_are(run: Program) -> None:
     assert 'Did you mean "new-customers"?' in ended.err
 
 
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_recipe_begins_with_its_purpose_on_one_line(name: str) -> None:
+    assert re.fullmatch(r"# [A-Z][^:\n]*: [a-z][^\n]*\.", recipe_text(name).partition("\n")[0])
+    assert 20 < len(recipe_purpose(name)) < 100
+
+
 def test_where_nobody_watches_nothing_is_asked(run: Program) -> None:
     ended = run("init")
     assert ended.code == 2
-    assert "Nobody is here to be asked: choose one of new-customers." in ended.err
+    assert f"Nobody is here to be asked: choose one of {', '.join(recipe_names())}." in ended.err
     assert not (run.folder / "config.toml").exists()
 
 
@@ -71,7 +78,7 @@ def test_a_place_that_can_not_be_written_is_said(run: Program) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a terminal of its own is made as Unix does")
 def test_a_person_is_asked_and_their_answers_are_written(run: Program) -> None:
-    shown = _converse(run, ["Mars/Phobos", "America/Vancouver", 'my "own" list.csv'])
+    shown = _converse(run, ["new-customers", "Mars/Phobos", "America/Vancouver", 'my "own" list.csv'])
     written = tomllib.loads((run.folder / "config.toml").read_text(encoding="utf-8"))
     assert "There is no such time zone." in shown
     assert written["engine"]["timezone"] == "America/Vancouver"
@@ -82,7 +89,9 @@ def test_a_person_is_asked_and_their_answers_are_written(run: Program) -> None:
 
 
 def test_a_person_who_only_confirms_gets_the_recipe_as_it_is(run: Program) -> None:
-    _converse(run, ["", ""])
+    shown = _converse(run, ["", "", ""])
+    for name in recipe_names():
+        assert re.search(rf"  {name} +{re.escape(recipe_purpose(name))}\r?\n", shown)
     assert (run.folder / "config.toml").read_text(encoding="utf-8") == recipe_text("new-customers")
 
 

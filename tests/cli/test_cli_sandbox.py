@@ -52,7 +52,7 @@ def test_its_folder_holds_a_private_configuration_and_the_directory_of_customers
         assert started["config"] == "elsewhere/config.toml"
         assert config.stat().st_mode & 0o777 == 0o600
         header = (config.parent / "customers.csv").read_text(encoding="utf-8").splitlines()[0]
-        assert header == "customer_id,email,first_name,last_name,language,opted_out"
+        assert header == "customer_id,email,first_name,last_name,language,opted_out,phone"
 
 
 def test_its_own_configuration_is_written_anew(run: Program) -> None:

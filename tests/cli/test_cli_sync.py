@@ -68,8 +68,10 @@ def test_a_used_up_quota_defers_the_run_and_says_until_when(sold: Shop) -> None:
     sold.impact.faults.add(Fault(kind="status", status=429, headers={"Retry-After": "1800"}, path="Actions"))
     ended = sold("sync")
     assert ended.code == 1
-    assert "new-customers: deferred: the quota is used up" in ended.out
+    assert "new-customers: deferred until 20" in ended.out
+    assert "Deferred: new-customers, 1000/updated: " in ended.out
     assert "It can go on at 20" in ended.out
+    assert "Error" not in ended.out
     assert "UTC" not in ended.out
     assert "Nothing is lost; the next run goes on from here." in ended.out
 

@@ -1,9 +1,9 @@
 """Failpoints: off unless asked for, refused when misspelt, and as sudden as a kill."""
 
 import os
-from collections.abc import Iterator
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest

@@ -5,9 +5,9 @@ something behind the engine's back (an unsubscribe, a kill).
 """
 
 import datetime as dt
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict
@@ -29,11 +29,14 @@ from syncengine.contracts import (
     Part,
     Range,
     Record,
+    RemoteKey,
     Settled,
     Standing,
     Suppression,
+    Walk,
 )
 from syncengine.engine.deliver import Prepared
+from syncengine.engine.reconcile import Findings, Reconciler
 from syncengine.engine.report import RunReport
 from syncengine.engine.run import Runner
 from syncengine.errors import Rejected
@@ -53,6 +56,10 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+async def nothing(place: str) -> None:
+    """Nothing happens before a page."""
+
+
 class MemoryStream:
     """Records per partition in the order in which they were changed; the checkpoint is how many were handed over."""
 
@@ -65,10 +72,16 @@ class MemoryStream:
         self.faults: dict[str, Exception] = {}
         self.page_size = 3
         self.reads = 0
+        self.fetched: list[list[str]] = []
+        self.open: Open | None = None
+        """What the last read was told to be open."""
+        self.before_page: Callable[[str], Awaitable[None]] = nothing
 
-    def put(self, id: str, at: dt.datetime, *, partition: str = "one", **values: str | None) -> None:
+    def put(
+        self, id: str, at: dt.datetime, *, partition: str = "one", watch: str | None = None, **values: str | None
+    ) -> None:
         shown = {"Id": id, "At": at.isoformat(), "State": "PENDING", "Kind": "NEW", **values}
-        self.changes.setdefault(partition, []).append(Record(id, at, shown))
+        self.changes.setdefault(partition, []).append(Record(id, at, shown, watch))
 
     async def partitions(self, options: Any) -> Sequence[str]:
         return list(self.changes)
@@ -80,8 +93,10 @@ class MemoryStream:
         start = 0 if isinstance(position, Range) else int(position)
         since = position.since if isinstance(position, Range) else None
         until = position.until if isinstance(position, Range) else None
+        self.open = open
         while True:
             self.reads += 1
+            await self.before_page(partition)
             if partition in self.faults and start >= self.page_size:
                 raise self.faults[partition]
             rows = [
@@ -93,6 +108,13 @@ class MemoryStream:
             yield Page(rows, Checkpoint(str(start)), scope=partition)
             if start >= len(changes):
                 return
+
+    async def fetch(self, ids: Collection[str], options: Any, *, fields: frozenset[str] | None) -> AsyncIterator[Page]:
+        now = {record.id: record for changes in self.changes.values() for record in changes}
+        self.fetched.append(list(ids))
+        for id in ids:
+            await self.before_page(id)
+            yield Page([now[id]] if id in now else [])
 
 
 class MemoryLookup:
@@ -152,6 +174,10 @@ class MemoryDestination:
         self.silent = False
         """Requests take effect, and their answers get lost."""
         self.receipts: dict[str, str] = {}
+        self.no_groups: set[str] = set()
+        """Identities of groups that aren't there any more."""
+        self.hidden: set[str] = set()
+        """Who is missing on the lists, and is there when asked for."""
 
     def draft(self, fields: Mapping[str, Any]) -> Draft:
         email = str(fields.get("email") or "").strip().lower()
@@ -227,6 +253,19 @@ class MemoryDestination:
         wanted = {group_identity(title) for title in groups}
         return {key: self._standing(key, wanted) for key in keys}
 
+    async def walk(self, groups: frozenset[str], fields: frozenset[str]) -> Walk:
+        said_no = {**dict.fromkeys(self.bounced, "bounced"), **dict.fromkeys(self.unsubscribed, "unsubscribed")}
+        met = [RemoteKey(key, state) for key, state in said_no.items()]
+        there = {group_identity(title): title for title in groups if group_identity(title) not in self.no_groups}
+        for key, contact in self.contacts.items():
+            if key not in said_no and key not in self.hidden:
+                inside = frozenset(there[identity] for identity in contact.groups.keys() & there.keys())
+                met.append(RemoteKey(key, "subscribed", {name: contact.fields.get(name) for name in fields}, inside))
+        return Walk(met, frozenset(there.values()))
+
+    async def absent(self, keys: Collection[str]) -> frozenset[str]:
+        return frozenset(keys) - self.contacts.keys() - self.unsubscribed - self.bounced
+
     def _standing(self, key: str, wanted: set[str]) -> Standing:
         if key in self.unsubscribed:
             return Standing("unsubscribed")
@@ -268,6 +307,7 @@ class World:
         self.orders = MemoryLookup()
         self.mail = MemoryDestination(self.clock)
         self.mappings: dict[str, BoundMapping] = {}
+        self.most_removals = 100
         self.store = Store.open(self.url, self.clock)
         self.add_mapping("sales", **spec)
 
@@ -298,17 +338,28 @@ class World:
 
     def runner(self, store: Store | None = None, **options: Any) -> Runner:
         workspace: Any = type("Bound", (), {"mappings": self.mappings})()
-        return Runner(Session(workspace, store or self.store, (), TORONTO), **options)
+        return Runner(Session(workspace, store or self.store, (), TORONTO, self.most_removals), **options)
 
     async def sync(self, *names: str, **options: Any) -> RunReport:
         return await self.runner(**options).sync(names or list(self.mappings))
 
-    async def plan(self, *names: str) -> tuple[RunReport, list[Prepared]]:
+    async def reconcile(self, **options: Any) -> tuple[RunReport, Findings | None]:
+        """The report, and what was found where it came to its end."""
+        session: Any = Session(cast(Any, None), self.store, (), TORONTO)
+        reconciler = Reconciler(session, {"mail.contacts": self.mail}, **options)
+        report = await reconciler.run(["mail.contacts"])
+        return report, reconciler.findings.get("mail.contacts")
+
+    async def allow(self, *keys: str) -> int:
+        session: Any = Session(cast(Any, None), self.store, (), TORONTO)
+        return await Reconciler(session, {"mail.contacts": self.mail}).allow(["mail.contacts"], keys)
+
+    async def plan(self, *names: str, **asked: Any) -> tuple[RunReport, list[Prepared]]:
         items: list[Prepared] = []
         snapshot = Store.open_copy(self.url, self.clock)
         try:
             report = await self.runner(snapshot).plan(
-                names or list(self.mappings), lambda destination, item: items.append(item)
+                names or list(self.mappings), lambda destination, item: items.append(item), **asked
             )
         finally:
             snapshot.close()

@@ -28,7 +28,7 @@ class Break(NamedTuple):
 
 
 PLAN, DELIVER, DIFFERENCE = (f"syncengine/engine/{name}.py" for name in ("plan", "deliver", "difference"))
-BOOK, RUN = (f"syncengine/engine/{name}.py" for name in ("book", "run"))
+BOOK, READ = (f"syncengine/engine/{name}.py" for name in ("book", "read"))
 RECORDS, TARGETS, ATTEMPTS, SUPPRESSIONS, STORE = (
     f"syncengine/state/{name}.py" for name in ("records", "targets", "attempts", "suppressions", "store")
 )
@@ -39,7 +39,7 @@ BREAKS = (
         '    count(connection, destination, {**ended, "revisions": len(fresh) + len(moved)})\n', "",
     ),
     Break(
-        "the checkpoint is committed before the records of its page", 2, RUN,
+        "the checkpoint is committed before the records of its page", 2, READ,
         "        counts = part.counts + planned.counts\n        revisions",
         "        counts = part.counts + planned.counts\n"
         "        if planned.commit.checkpoint is not None:\n"
@@ -50,8 +50,8 @@ BREAKS = (
     Break("what waits is never tried again", 2, RECORDS,
           "state='waiting' AND due_at<=?", "state='waiting' AND due_at>?"),
     Break(
-        "reading starts at the checkpoint, without the overlap", 2, "connectors/impact/streams.py",
-        "max(place.updated - self._overlap, now - HISTORY)", "max(place.updated, now - HISTORY)",
+        "reading starts at the checkpoint, without the overlap", 2, "connectors/impact/passes.py",
+        "max(place.read - reader.overlap, now - HISTORY)", "max(place.read, now - HISTORY)",
     ),
     Break("a field that the mapping reads is missing in the digest", 2, PLAN,
           "[values.get(name) for name in self._reads]", "[values.get(name) for name in self._reads[:-1]]"),
@@ -90,13 +90,17 @@ BREAKS = (
           "return (self.express, dt.date.min if self.express else until, self.date)",
           "return (False, until, self.date)"),
     Break("an expired consent creates contacts", 4, DIFFERENCE, 'return "consent_expired"', 'return ""'),
+    Break("who is missing on a list counts as deleted without being asked for", 4, "syncengine/engine/reconcile.py",
+          "sorted(await real.absent(missing))", "sorted(missing)"),
+    Break("who was deleted by hand is not remembered", 4, "syncengine/state/reconciling.py",
+          "(DELETED, iso(now), destination, as_list(deleted))", "(DELETED, iso(now), destination, as_list([]))"),
     Break("drafts are folded in the order of their arrival", 5, "mappings/fold.py",
           "ordered = sorted(drafts, key=LiveDraft.order)", "ordered = list(drafts)"),
     Break("after a crash the address of a request stays in doubt", 6, DELIVER,
           "if left and self._destination.repeatable and (lost or overdue):",
           "if left and self._destination.repeatable and overdue:"),
-    Break("a partition that fails stops the others", 7, RUN,
-          "return not isinstance(error, AuthError | RateLimited)", "return False"),
+    Break("a partition that fails stops the others", 7, READ,
+          "if isinstance(error, AuthError | RateLimited) or", "if isinstance(error, SyncError) or"),
     Break("plan works on the state itself", 8, STORE,
           "return cls(Database.copy(url), clock)", "return cls.open(url, clock)"),
     Break("a failure takes the checkpoint back", 9, RECORDS,

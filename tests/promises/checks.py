@@ -20,13 +20,18 @@ STOPS_ALL = frozenset({"quota", "refused"})
 STOPS_ONE = frozenset({"transient", "truncated"})
 
 
-def check(world: World, before: Mapping[tuple[str, str], int], report: RunReport | None) -> None:
-    """Everything that must hold after a sync, also after one that was killed or went wrong."""
-    broken = [*world.outside.guard.broken, *_sums(world), *_records(world), *_targets(world)]
+def check(
+    world: World, before: Mapping[tuple[str, str], int], report: RunReport | None, *, through: bool = True
+) -> None:
+    """Everything that must hold after a sync, also after one that was killed or went wrong.
+
+    `through`: it read all there was, but for what was hit.
+    """
+    broken = [*world.outside.guard.broken, *_sums(world), *_records(world), *_targets(world), *_deleted(world)]
     broken += [*_checkpoints(world, before), *_quiet(world, report)]
     if report is not None:
         broken += [f"a defect of ours: {error}" for error in report.failures if isinstance(error, StateError)]
-    if report is not None and not report.stopped:
+    if report is not None and not report.stopped and through:
         broken += _isolated(world, report)
     assert not broken, "\n".join(broken)
 
@@ -88,6 +93,17 @@ def _targets(world: World) -> Iterator[str]:
     for row in model.rows.values():
         if row.state == "live" and row.key not in stored:
             yield f"no silent loss: {row.key} is nobody's target"
+
+
+def _deleted(world: World) -> Iterator[str]:
+    """Who is recorded as deleted by hand was deleted by hand: never somebody whom a list left out. All are recorded."""
+    kept = {key for (key,) in world.rows("SELECT key FROM suppression")}
+    for key in world.outside.guard.deleted - kept:
+        yield f"consent: {key} was found to be deleted by hand, and that is not recorded"
+    deleted = {event.key for event in world.outside.mail.log if (event.who, event.what) == ("them", "delete")}
+    for key, reason in world.rows("SELECT key, reason FROM suppression WHERE reason NOT IN ('unsubscribed','bounced')"):
+        if reason == "deleted" and key not in deleted:
+            yield f"consent: {key} is recorded as deleted by hand, and nobody deleted it"
 
 
 def _checkpoints(world: World, before: Mapping[tuple[str, str], int]) -> Iterator[str]:
@@ -168,7 +184,8 @@ class _AtRest:
         self._log = [event for event in outside.mail.log if event.key == key]
 
     def explain(self, state: str, code: str | None, day: dt.date) -> Iterator[str]:
-        yield from self._left_behind()
+        if (state, code) != ("rejected", "refused"):  # then leaving was refused perhaps, and a person is told
+            yield from self._left_behind()
         if state in {"delivered", "there"}:
             yield from self._all_there()
         elif state == "suppressed":
@@ -219,15 +236,18 @@ class _AtRest:
         )
 
     def _consented(self, there: Consent | None, wanted: Consent) -> bool:
-        """At least as good, or one whose date ours would take back; or so it was when we saw it last."""
+        """At least as good (any express one is), or one whose date ours would take back; or so it was when we saw it
+        last.
+        """
         seen = [event.detail for event in self._log if event.what == "consent" and event.who in {"us", "shown"}]
-        if any(worth(consent) >= worth(wanted) for consent in [*seen, *([there] if there else [])]):
+        known = [*seen, *([there] if there else [])]
+        if any(consent.express or worth(consent) >= worth(wanted) for consent in known):
             return True
         return any(wanted.date < consent.date for consent in seen)
 
     def _barred(self) -> bool:
         guard, model = self._world.outside.guard, self._world.outside.model
-        said = guard.told | guard.lists | model.refused
+        said = guard.told | guard.lists | guard.deleted | model.refused
         return self._key in said or bool(model.other_addresses(self._key) & said)
 
     def _refused(self) -> bool:

@@ -25,6 +25,8 @@ class Guard:
         self.lists_at: float | None = None
         self.told: set[str] = set()
         """Who is recorded as having said no to the provider, and has not been seen subscribed again."""
+        self.deleted: set[str] = set()
+        """Who is recorded as deleted by hand, and was not let in again by a person."""
         self.attempted: dict[str, set[str]] = defaultdict(set)
         """Groups that we ever wrote down to join, by key."""
         self._subscribed: set[str] = set()
@@ -59,6 +61,14 @@ class Guard:
             self.told |= {suppression.key for suppression in args[1]}
         elif name == "lift":
             self._lift(args[1])
+        elif name == "keep_findings":
+            self.told |= {suppression.key for suppression in args[1]}
+            self.deleted |= set(args[2])
+        elif name == "repair":
+            for key, fields in args[1].items():
+                self._forget(key, fields)
+        elif name == "allow" and result:
+            self.begin_anew(args[1])
         elif name == "begin":
             self._begin(result[0], args[1])
         elif name == "settle":
@@ -86,11 +96,15 @@ class Guard:
             self._given[key] |= part.fields
 
     def _forget_fields(self, part: Part) -> None:
-        for name in part.fields:
-            self._given[part.key].pop(name, None)
+        self._forget(part.key, part.fields)
+
+    def _forget(self, key: str, fields: Collection[str]) -> None:
+        for name in fields:
+            self._given[key].pop(name, None)
 
     def begin_anew(self, key: str) -> None:
         """A person said that somebody who was deleted is to be there again."""
+        self.deleted.discard(key)
         self._joined[key].clear()
         self._given[key].clear()
 
@@ -111,10 +125,12 @@ class Guard:
             self.break_("consent", f"{key} was added to by lists that are {age} s old")
         if key in self.lists or key in self.told:
             self.break_("consent", f"{key} was added to and has said no")
+        if key in self.deleted:
+            self.break_("consent", f"{key} was added to and is recorded as deleted by hand")
         if key in self._model.refused:
             self.break_("consent", f"{key} was added to and the shop says no")
         for other in self._model.other_addresses(key):
-            if other in self.told or other in self.lists or other in self._model.refused:
+            if other in self.told | self.lists | self.deleted | self._model.refused:
                 self.break_("consent", f"{key} was added to, but the same person said no as {other}")
 
     def _check_consent(self, part: Part, contact: Contact | None) -> None:

@@ -22,7 +22,7 @@ from tests.clock import FakeClock
 from tests.engine.world import TORONTO, YEARS_2
 from tests.promises.checks import check, check_rest, picture
 from tests.promises.model import EXPRESS_SALES, OTHER_SALES, RETURNS, SALES
-from tests.promises.troubles import FINE, KINDS
+from tests.promises.troubles import FINE, KINDS, WALKING
 from tests.promises.world import Outside, World
 
 T = TypeVar("T")
@@ -44,6 +44,9 @@ troubles = st.fixed_dictionaries(
     optional={
         place: st.lists(st.sampled_from([FINE, *kinds]), min_size=1, max_size=4) for place, kinds in KINDS.items()
     },
+)
+overlooked = st.fixed_dictionaries(
+    {}, optional={place: st.lists(st.sampled_from([FINE, *kinds]), max_size=2) for place, kinds in WALKING.items()}
 )
 DOUBT_ENDS = 20 * 3600
 """Seconds; the provider works its batches off before a day is over."""
@@ -162,6 +165,12 @@ class Merchant(RuleBasedStateMachine):
     def correct(self, email: str, name: str) -> None:
         self.world.outside.mail.rename(email, name)
 
+    @rule(title=titles, to=st.sampled_from([None, "Renamed", "Buyers"]))
+    def regroup(self, title: str, to: str | None) -> None:
+        """An administrator deletes a group, or renames it."""
+        mail = self.world.outside.mail
+        mail.delete_group(title) if to is None else mail.rename_group(title, to)
+
     @rule(email=emails, express=st.booleans(), ago=days_ago)
     def consent(self, email: str, express: bool, ago: float) -> None:
         day = (self.world.outside.clock.now() - dt.timedelta(days=ago)).astimezone(TORONTO).date()
@@ -204,6 +213,10 @@ class Merchant(RuleBasedStateMachine):
                 self.world.outside.guard.begin_anew(reject.key)
         self.world.store.write_now(rejects.retry, [each.id for each in found], self.world.outside.clock.now())
 
+    @rule(email=emails)
+    def allow(self, email: str) -> None:
+        self.run(self.world.allow(email))
+
     # --- the engine ---
 
     def sync(self, coming: Mapping[str, Sequence[str]], lives: int | None = None, stops: int | None = None) -> bool:
@@ -230,6 +243,30 @@ class Merchant(RuleBasedStateMachine):
     @rule(stops=st.integers(0, 12))
     def sync_stopped(self, stops: int) -> None:
         self.sync({}, stops=stops)
+
+    @rule(hinted=st.lists(ids, min_size=1, max_size=3), coming=troubles, lives=st.one_of(st.none(), st.integers(1, 30)))
+    def hint(self, hinted: Sequence[str], coming: Mapping[str, Sequence[str]], lives: int | None) -> None:
+        """Somebody outside says that something happened to these sales; it may not even be true."""
+        before = self.world.checkpoints()
+        report = self.run(self.world.hint(hinted, coming, lives=lives))
+        self.sound = False
+        check(self.world, before, report, through=False)
+        self.sound = True
+
+    @rule(coming=overlooked, repair=st.booleans(), lives=st.one_of(st.none(), st.none(), st.integers(1, 12)))
+    def reconcile_in_trouble(self, coming: Mapping[str, Sequence[str]], repair: bool, lives: int | None) -> None:
+        self.reconcile(coming, repair=repair, lives=lives)
+
+    def reconcile(self, coming: Mapping[str, Sequence[str]], *, repair: bool = True, lives: int | None = None) -> bool:
+        """What people did is found: it sends nothing, and what is found is true. Whether it came to its end."""
+        mail, before = self.world.outside.mail, self.world.checkpoints()
+        sent = len(mail.requests)
+        report = self.run(self.world.reconcile(coming, repair=repair, lives=lives))
+        self.sound = False
+        check(self.world, before, report, through=False)
+        assert len(mail.requests) == sent
+        self.sound = True
+        return report is not None
 
     @rule(lives=st.lists(st.integers(1, 60), min_size=1, max_size=3))
     def kills_change_nothing(self, lives: Sequence[int]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from mappings.fold import Consent, group_identity
-from syncengine.contracts import Attempts, Change, Outcome, Part, Settled, Standing, Suppression
+from syncengine.contracts import Attempts, Change, Outcome, Part, Settled, Standing, Suppression, Walk
 from syncengine.errors import ProviderError, RateLimited, Transient
 from tests.clock import FakeClock
 from tests.engine.world import Contact, MemoryDestination
@@ -134,6 +134,7 @@ class Mail(MemoryDestination):
             if group_identity(title) not in contact.groups:
                 self.log.append(Event("us", "join", part.key, group_identity(title)))
             contact.groups[group_identity(title)] = title
+            self.no_groups.discard(group_identity(title))
         for title in part.leave:
             self.log.append(Event("us", "leave", part.key, group_identity(title)))
             contact.groups.pop(group_identity(title), None)
@@ -199,6 +200,22 @@ class Mail(MemoryDestination):
                 self.log.append(Event("shown", "consent", key, standing.consent))
         return standings
 
+    async def walk(self, groups: frozenset[str], fields: frozenset[str]) -> Walk:
+        self.life.boundary()
+        kind = self.troubles.take("walk")
+        if kind == "transient":
+            raise Transient("a list broke off")
+        if kind == "quota":
+            raise RateLimited("the quota is used up", until=self._clock.now() + dt.timedelta(hours=1))
+        self.hidden = set(self.contacts) if kind == "somebody_is_overlooked" else set()
+        return await super().walk(groups, fields)
+
+    async def absent(self, keys: Collection[str]) -> frozenset[str]:
+        self.life.boundary()
+        if self.troubles.take("absent") == "transient":
+            raise Transient("somebody can't be asked about")
+        return await super().absent(keys)
+
     # --- its administration ---
 
     def unsubscribe(self, key: str) -> None:
@@ -225,6 +242,7 @@ class Mail(MemoryDestination):
             self.contacts[key].fields["name"] = name
 
     def join(self, key: str, title: str) -> None:
+        self.no_groups.discard(group_identity(title))
         if key in self.contacts:
             self.contacts[key].groups[group_identity(title)] = title
             self.log.append(Event("them", "join", key, group_identity(title)))
@@ -232,6 +250,18 @@ class Mail(MemoryDestination):
     def leave(self, key: str, title: str) -> None:
         if key in self.contacts and self.contacts[key].groups.pop(group_identity(title), None):
             self.log.append(Event("them", "leave", key, group_identity(title)))
+
+    def rename_group(self, title: str, to: str) -> None:
+        for key, contact in self.contacts.items():
+            if group_identity(title) in contact.groups:
+                self.leave(key, title)
+                self.join(key, to)
+        self.no_groups = (self.no_groups | {group_identity(title)}) - {group_identity(to)}
+
+    def delete_group(self, title: str) -> None:
+        for key in self.contacts:
+            self.leave(key, title)
+        self.no_groups.add(group_identity(title))
 
     def consent(self, key: str, consent: Consent) -> None:
         if key in self.contacts:

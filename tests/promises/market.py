@@ -19,6 +19,8 @@ from tests.promises.troubles import Life, Troubles
 OVERLAP = 2
 """Ticks behind the checkpoint at which reading starts again: no row shows up later than that."""
 PARTITIONS = ("one", "two")
+BY_ID = ""
+"""Where single records are read: in no partition."""
 
 
 class Sale(NamedTuple):
@@ -135,6 +137,16 @@ class SalesStream:
             if last:
                 return
             place = _place(shown[-1]) if shown else place
+
+    async def fetch(self, ids: Collection[str], options: Any, *, fields: frozenset[str] | None) -> AsyncIterator[Page]:
+        """Each by itself. A sale that isn't there is in no page."""
+        self.served.clear()
+        for id in ids:
+            self._sales.life.boundary()
+            _refuse(self._sales.troubles.take("page", f"{self._mapping} {BY_ID}"), self._sales)
+            found = [self._sales.rows[id].record] if id in self._sales.rows else []
+            self.served.append(Served(BY_ID, [_cut(record, fields) for record in found], None))
+            yield Page(self.served[-1].records)
 
 
 def _place(sale: Sale) -> tuple[int, str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.promises.machine import Merchant
-from tests.promises.troubles import KINDS
+from tests.promises.troubles import KINDS, WALKING
 
 
 @pytest.fixture
@@ -26,6 +26,36 @@ def test_a_trouble_breaks_no_promise(merchant: Merchant, place: str, kind: str) 
     merchant.sync({place: [kind]})
     assert (place, kind) in {(each.place, each.kind) for each in merchant.world.outside.troubles.happened}
     merchant.sync({})
+
+
+@pytest.mark.parametrize(("place", "kind"), [(place, kind) for place, kinds in WALKING.items() for kind in kinds])
+def test_a_trouble_of_a_reconciliation_breaks_no_promise(merchant: Merchant, place: str, kind: str) -> None:
+    merchant.sync({})
+    merchant.learn("customers", "C2", "bea@example.com", "Bea", None)
+    merchant.sell("3", "C2", "Other", False, 2.0, 0, False)
+    merchant.sync({"request": ["unread"]})
+    merchant.decide("ana@example.com", "delete")
+    merchant.reconcile({place: [kind]})
+    assert (place, kind) in {(each.place, each.kind) for each in merchant.world.outside.troubles.happened}
+    merchant.reconcile({})
+    assert merchant.world.outside.guard.deleted == {"ana@example.com"}
+
+
+def test_a_reconciliation_dies_at_each_of_its_boundaries() -> None:
+    lives, through = 0, False
+    while not through:
+        lives += 1
+        made = Merchant()
+        made.choose_provider(repeatable=True, batch=2)
+        made.open_shop(known=2)
+        made.sync({})
+        made.decide("ana@example.com", "delete")
+        made.correct("bea@example.com", "Anabelle")
+        through = made.reconcile({}, lives=lives)
+        made.reconcile({})
+        assert made.world.outside.guard.deleted == {"ana@example.com"}
+        made.teardown()
+    assert lives > 8
 
 
 @pytest.mark.parametrize("repeatable", [True, False])

@@ -40,7 +40,13 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     ),
     "settle": ("transient", "forgotten", "not_yet"),
 }
-"""Every kind of trouble by place."""
+"""Every kind of trouble of a sync, by place."""
+WALKING: Mapping[str, tuple[str, ...]] = {
+    "settle": KINDS["settle"],
+    "walk": ("transient", "quota", "somebody_is_overlooked"),
+    "absent": ("transient",),
+}
+"""The same of a reconciliation."""
 
 
 class Happened(NamedTuple):

@@ -23,7 +23,9 @@ COPIED = ("syncengine", "connectors", "mappings", "tests", "pyproject.toml", "do
 MACHINE = ("tests/promises/test_promises.py",)
 OTHERS = (
     "tests/engine/test_main_job.py",
+    "tests/engine/test_reconcile.py",
     "tests/promises/test_found.py",
+    "tests/promises/test_troubles.py",
     "tests/promises/test_chaos.py",
     "tests/mappings/test_fold.py",
     "tests/state/test_difference.py",

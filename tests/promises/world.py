@@ -9,7 +9,7 @@ import datetime as dt
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,6 +24,7 @@ from mappings.spec import MappingSpec
 from syncengine.binding import BoundMapping
 from syncengine.contracts import Change
 from syncengine.engine.deliver import Prepared
+from syncengine.engine.reconcile import Reconciler
 from syncengine.engine.report import RunReport
 from syncengine.engine.run import Runner
 from syncengine.session import Session
@@ -171,6 +172,14 @@ class World:
         workspace: Any = type("Bound", (), {"mappings": self.mappings})()
         return Runner(Session(workspace, store, (), TORONTO), **options)
 
+    def _reconciler(self, repair: bool = False) -> Reconciler:
+        workspace: Any = None
+        return Reconciler(Session(workspace, self.store, (), TORONTO), {MAIL: self.outside.mail}, repair=repair)
+
+    async def allow(self, key: str) -> int:
+        """A person lets somebody in again who was deleted."""
+        return await self._reconciler().allow([MAIL], [key])
+
     # --- what the engine is put through ---
 
     async def sync(
@@ -181,16 +190,38 @@ class World:
         `lives`: boundaries until the kill. `stops`: how often it may ask whether to stop before it is told so.
         """
         asked = iter(range(stops)) if stops is not None else None
+        stopping = (lambda: next(asked, None) is None) if asked is not None else None
+        return await self._live(
+            lambda: self._runner(self.store, stopping=stopping).sync(list(self.mappings)), troubles, lives
+        )
+
+    async def hint(
+        self, ids: Sequence[str], troubles: Mapping[str, Sequence[str]] | None = None, *, lives: int | None = None
+    ) -> RunReport | None:
+        """These records are read for all mappings, then a new process. None where it was killed."""
+        return await self._live(lambda: self._runner(self.store).fetch(list(self.mappings), ids), troubles, lives)
+
+    async def reconcile(
+        self, troubles: Mapping[str, Sequence[str]] | None = None, *, repair: bool, lives: int | None = None
+    ) -> RunReport | None:
+        """The whole list is compared with what is believed, then a new process. None where it was killed."""
+        return await self._live(lambda: self._reconciler(repair).run([MAIL]), troubles, lives)
+
+    async def _live(
+        self,
+        work: Callable[[], Awaitable[RunReport]],
+        troubles: Mapping[str, Sequence[str]] | None,
+        lives: int | None,
+    ) -> RunReport | None:
         for stream in self.streams.values():
             stream.served.clear()
         self.outside.troubles.arm(troubles or {})
         self.outside.model.tried.clear()
         self.due = self._due()
         self.outside.life.begin(lives)
-        stopping = (lambda: next(asked, None) is None) if asked is not None else None
         try:
             with capture_logs() as logs:
-                return await self._runner(self.store, stopping=stopping).sync(list(self.mappings))
+                return await work()
         except Killed:
             return None
         finally:

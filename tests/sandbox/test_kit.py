@@ -278,7 +278,7 @@ def test_the_directory_lists_those_whom_the_shop_knows(tmp_path: Path) -> None:
     write_directory(made, tmp_path / "customers.csv")
     with (tmp_path / "customers.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["customer_id", "email", "first_name", "last_name", "language", "opted_out"]
+    assert list(rows[0]) == ["customer_id", "email", "first_name", "last_name", "language", "opted_out", "phone"]
     assert [row["customer_id"] for row in rows] == [person.customer_id for person in made if person.listed]
     assert len(rows) == 19
     assert rows[0]["email"] == made[0].email

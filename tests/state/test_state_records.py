@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from syncengine.errors import StateError
-from syncengine.state import backfills, records, rejects, suppressions
+from syncengine.state import backfills, records, rejects, reports, runs, suppressions
 from syncengine.state.records import Refusal
 from syncengine.state.store import Store
 from tests.clock import NOON
@@ -149,6 +149,9 @@ def test_records_are_counted_by_state(store: Store) -> None:
 # --- ranges that are read again ---
 
 
+DAY = dt.timedelta(days=1)
+
+
 def ask(store: Store, since_days: int = 9) -> int:
     return store.write_now(backfills.ask_backfill, SALES, NOON - dt.timedelta(days=since_days), NOON, False, NOON)
 
@@ -188,3 +191,37 @@ def test_a_page_of_a_record_that_moved_away_folds_both_addresses(store: Store) -
     assert store.write_now(records.commit_page, moved, NOON) == 2
     wanted = {key: target.desired.groups for key, target in pending(store).items()}
     assert wanted == {"jo@example.com": (), "new@example.com": ("Customers",)}
+
+
+def test_a_range_that_is_asked_for_again_is_the_same_until_it_is_through(store: Store) -> None:
+    def unfinished(until: dt.datetime | None, *, force: bool = False) -> int | None:
+        found = store.read_now(backfills.unfinished_backfill, SALES, NOON - 9 * DAY, until, force)
+        return found.id if found else None
+
+    until_now, early = ask(store), store.write_now(
+        backfills.ask_backfill, SALES, NOON - 9 * DAY, NOON - DAY, False, NOON
+    )  # fmt: skip
+    assert (unfinished(None), unfinished(NOON - DAY), unfinished(NOON - 2 * DAY)) == (until_now, early, None)
+    assert unfinished(None, force=True) is None
+    assert not store.read_now(backfills.is_done, until_now)
+    store.write_now(backfills.finish, until_now, NOON)
+    assert store.read_now(backfills.is_done, until_now)
+    assert unfinished(None) is None
+
+
+def test_a_run_that_never_ended_is_told_by_the_next_one_that_has_its_lock(store: Store) -> None:
+    for kind in ("manual", "resync"):
+        store.write_now(runs.start_run, SALES, kind, NOON, {"resync"})
+    store.write_now(runs.start_run, SALES, "scheduled", NOON, runs.KINDS - {"resync"})
+    assert [(run.kind, run.state) for run in store.read_now(runs.runs, SALES, 9)] == [
+        ("scheduled", "running"), ("resync", "running"), ("manual", "failed"),
+    ]  # fmt: skip
+
+
+def test_since_when_a_record_is_in_its_state_and_when_it_was_taken_back(store: Store) -> None:
+    told = []
+    for day, state in enumerate(("live", "live", "retracted", "retracted", "live")):
+        store.write_now(records.commit_page, page(kept(state=state)), NOON + day * DAY)
+        (row,) = store.read_now(reports.explain, "1").records
+        told.append(((row.since - NOON).days, row.retracted_at and (row.retracted_at - NOON).days))
+    assert told == [(0, None), (0, None), (2, 2), (2, 2), (4, 2)]

@@ -4,10 +4,11 @@ import datetime as dt
 
 import pytest
 
+from syncengine.contracts import Outcome
 from syncengine.errors import StateError
 from syncengine.state import rejects, targets
 from syncengine.state.store import Store
-from syncengine.state.targets import AFTER_RETRY, LONGEST_RETRY
+from syncengine.state.targets import AFTER_RETRY, LONGEST_RETRY, Ending
 from tests.clock import NOON
 from tests.state.pages import MAIL, begin, commit, conclude, kept, part, pending, revisions, rows
 
@@ -48,6 +49,17 @@ def test_the_end_of_an_older_revision_only_moves_what_was_delivered(store: Store
     conclude(store, "delivered", revision=1)
     assert rows(store, "SELECT state, desired_rev, delivered_rev FROM target") == [("pending", 2, 1)]
     assert revisions(store) == {"revisions": 2, "superseded": 1, "pending": 1}
+
+
+def test_of_several_ends_each_finds_its_own_revision(store: Store) -> None:
+    commit(store, kept(), kept("2", "lea@example.com"))
+    commit(store, kept(name="New"))
+    endings = [Ending(Outcome(key, "delivered"), 1) for key in ("jo@example.com", "lea@example.com")]
+    store.write_now(targets.conclude, MAIL, endings, NOON)
+    assert rows(store, "SELECT key, state, delivered_rev FROM target ORDER BY key") == [
+        ("jo@example.com", "pending", 1),
+        ("lea@example.com", "delivered", 1),
+    ]
 
 
 def test_the_refusal_of_an_older_revision_is_no_reject(store: Store) -> None:

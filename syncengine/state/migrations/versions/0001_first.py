@@ -113,6 +113,8 @@ def upgrade() -> None:
         sa.Column("due_at", sa.String(), nullable=True),
         sa.Column("code", sa.String(), nullable=True),
         sa.Column("note", sa.String(), nullable=True),
+        sa.Column("since", sa.String(), nullable=False),
+        sa.Column("retracted_at", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("mapping", "id"),
         sqlite_with_rowid=False,
     )
@@ -190,3 +192,14 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("target_state", "target", ["destination", "state", "key"], unique=False)
+    op.create_table(
+        "watch",
+        sa.Column("mapping", sa.String(), nullable=False),
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("partition", sa.String(), nullable=False),
+        sa.Column("moment", sa.String(), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("mapping", "id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("watch_partition", "watch", ["mapping", "partition", "moment"], unique=False)

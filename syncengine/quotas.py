@@ -1,0 +1,69 @@
+"""Lets quotas outlive the process: what one run learnt of them, the next one keeps, and `status` shows.
+
+Each connection remembers those of its accounts, in its `Memory`. What it remembers is only a saving: without it, the
+provider says it again.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from syncengine.contracts import Clock, Memory
+from syncengine.pacing import Limiter, Pace, Quota
+
+__all__ = ["QUOTA", "Quotas", "read_quotas"]
+
+QUOTA = "quota"
+"""What a connection remembers its quotas under: by account, so that a new token begins with a new one."""
+
+
+class Quotas:
+    """The limiters of one connection. `limiters` is shared by all connections of the process, by account."""
+
+    def __init__(self, label: str, clock: Clock, limiters: dict[str, Limiter], memory: Memory | None) -> None:
+        self._label = label
+        self._clock = clock
+        self._limiters = limiters
+        self._memory = memory
+        self._own: dict[str, Limiter] = {}
+        self._recalled: set[str] = set()
+        self._remembered = 0
+
+    def limiter(self, account: str, pace: Pace | None) -> Limiter:
+        """That of an account: the one there is, or a new one."""
+        limiter = self._limiters.get(account) or Limiter(self._label, pace, self._clock)
+        self._own[account] = self._limiters[account] = limiter
+        return limiter
+
+    def remaining(self) -> int | None:
+        """The fewest requests left of any account of the process; None where no limit is known."""
+        known = [left for limiter in self._limiters.values() if (left := limiter.remaining()) is not None]
+        return min(known, default=None)
+
+    async def recall(self) -> None:
+        """Go on from what was remembered last."""
+        text = await self._memory.get(QUOTA) if self._memory is not None else None
+        for account, quota in read_quotas(text).items():
+            if account in self._own:
+                self._own[account].restore(quota)
+                self._recalled.add(account)
+
+    async def remember(self) -> None:
+        """Keep what is known now, durably, where anything was asked since the last time."""
+        taken = sum(limiter.taken for limiter in self._own.values())
+        if self._memory is not None and taken != self._remembered:
+            self._remembered = taken
+            known = {
+                account: limiter.quota()
+                for account, limiter in self._own.items()
+                if limiter.taken or account in self._recalled
+            }
+            await self._memory.put(QUOTA, msgspec.json.encode(known).decode())
+
+
+def read_quotas(text: str | None) -> Mapping[str, Quota]:
+    """What a connection remembers, by account; nothing where it remembers nothing, or it can't be read."""
+    try:
+        return msgspec.json.decode(text or "{}", type=dict[str, Quota])
+    except msgspec.DecodeError:
+        return {}

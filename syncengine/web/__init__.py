@@ -1,0 +1,1 @@
+"""What listens: hooks, by which a provider says that something may have changed."""

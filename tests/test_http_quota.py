@@ -1,0 +1,207 @@
+"""What is known of an account's quota outlives the process; and whose clock is right."""
+
+import datetime as dt
+import io
+import json
+import logging
+from collections.abc import Iterator
+from email.utils import format_datetime
+from pathlib import Path
+
+import httpx
+import pytest
+import stamina
+import structlog
+
+from syncengine import http, logs
+from syncengine.errors import RateLimited
+from syncengine.http import HttpClient, HttpFactory
+from syncengine.pacing import Limiter, Pace
+from syncengine.quotas import QUOTA, read_quotas
+from syncengine.state.store import Store
+from tests.clock import NOON, FakeClock
+
+
+@pytest.fixture(autouse=True)
+def _quick_retries() -> Iterator[None]:
+    with stamina.set_testing(True):
+        yield
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+class Process:
+    """One start of the program: a connection with its memory, and the answers that it gets."""
+
+    def __init__(self, clock: FakeClock, store: Store, *answers: httpx.Response, pace: Pace | None = None) -> None:
+        self._answers = list(answers)
+        self.asked = 0
+        self.limiters: dict[str, Limiter] = {}
+        self.memory = store.memory("impact")
+        transport = httpx.MockTransport(self._answer)
+        self.factory = HttpFactory("connections.impact", clock, self.limiters, transport, self.memory)
+        self.client: HttpClient = self.factory.client(base_url="https://api.example.test", account="a", pace=pace)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.asked += 1
+        return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+
+    async def get(self) -> None:
+        await self.client.send("GET", "/", what="list")
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: FakeClock) -> Iterator[Store]:
+    with Store.open(f"sqlite:///{tmp_path}/state.db", clock) as opened:
+        yield opened
+
+
+async def test_a_process_that_starts_after_a_429_does_not_ask_before_it_may(clock: FakeClock, store: Store) -> None:
+    first = Process(clock, store, httpx.Response(429, headers={"Retry-After": "1800"}))
+    with pytest.raises(RateLimited):
+        await first.get()
+    second = Process(clock, store, httpx.Response(200))
+    await second.factory.quotas.recall()
+    clock.move(60)
+    with pytest.raises(RateLimited) as caught:
+        await second.get()
+    assert caught.value.until == NOON + dt.timedelta(seconds=1800)
+    assert second.asked == 0
+
+
+async def test_what_blocked_is_cleared_when_it_has_passed(clock: FakeClock, store: Store) -> None:
+    first = Process(clock, store, httpx.Response(429, headers={"Retry-After": "1800"}), httpx.Response(200))
+    with pytest.raises(RateLimited):
+        await first.get()
+    clock.move(1800)
+    second = Process(clock, store, httpx.Response(200))
+    await second.factory.quotas.recall()
+    await second.get()
+    assert clock.slept == []
+    await second.factory.quotas.remember()
+    (kept,) = read_quotas(await second.memory.get(QUOTA)).values()
+    assert kept.blocked_until is None
+
+
+async def test_a_clock_that_was_far_ahead_blocks_nobody_for_longer_than_an_hour(clock: FakeClock, store: Store) -> None:
+    ahead = FakeClock(NOON + dt.timedelta(days=400))
+    first = Process(ahead, store, httpx.Response(429, headers={"Retry-After": "1800"}))
+    with pytest.raises(RateLimited):
+        await first.get()
+    second = Process(clock, store, httpx.Response(200))
+    await second.factory.quotas.recall()
+    assert second.client.limiter.blocked_until() == NOON + dt.timedelta(hours=1)
+
+
+async def test_the_count_goes_on_in_the_next_process(clock: FakeClock, store: Store) -> None:
+    told = {"X-RateLimit-Limit": "1000", "X-RateLimit-Remaining": "640", "X-RateLimit-Reset": "1200"}
+    first = Process(clock, store, httpx.Response(200, headers=told))
+    await first.get()
+    await first.factory.quotas.remember()
+    (kept,) = read_quotas(await first.memory.get(QUOTA)).values()
+    assert (kept.at, kept.limit, kept.remaining) == (NOON, 1000, 640)
+    assert kept.resets_at == NOON + dt.timedelta(seconds=1200)
+    second = Process(clock, store, httpx.Response(200))
+    await second.factory.quotas.recall()
+    assert second.client.limiter.remaining() == 640
+    clock.move(1200)
+    assert second.client.limiter.remaining() is None
+
+
+async def test_the_documented_limit_is_kept_across_processes_where_no_header_comes(
+    clock: FakeClock, store: Store
+) -> None:
+    first = Process(clock, store, httpx.Response(200), pace=Pace(10, 3600))
+    for _ in range(7):
+        await first.get()
+    await first.factory.quotas.remember()
+    second = Process(clock, store, httpx.Response(200), pace=Pace(10, 3600))
+    await second.factory.quotas.recall()
+    assert second.client.limiter.remaining() == 3
+
+
+async def test_a_process_that_asked_nothing_forgets_nothing(clock: FakeClock, store: Store) -> None:
+    first = Process(clock, store, httpx.Response(200, headers={"X-RateLimit-Remaining": "640"}))
+    await first.get()
+    await first.factory.quotas.remember()
+    before = await first.memory.get(QUOTA)
+    clock.move(60)
+    await Process(clock, store, httpx.Response(200)).factory.quotas.remember()
+    assert await first.memory.get(QUOTA) == before
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"a": 3}', '{"a": {"at": "yesterday"}}'])
+async def test_a_memory_that_makes_no_sense_is_no_quota(clock: FakeClock, store: Store, text: str) -> None:
+    process = Process(clock, store, httpx.Response(200))
+    await process.memory.put(QUOTA, text)
+    await process.factory.quotas.recall()
+    await process.get()
+    assert process.asked == 1
+
+
+async def test_the_quota_of_another_account_is_not_ours(clock: FakeClock, store: Store) -> None:
+    first = Process(clock, store, httpx.Response(429, headers={"Retry-After": "1800"}))
+    with pytest.raises(RateLimited):
+        await first.get()
+    second = Process(clock, store, httpx.Response(200))
+    other = second.factory.client(base_url="https://api.example.test", account="b")
+    await second.factory.quotas.recall()
+    assert (await other.send("GET", "/", what="list")).good
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    stream = io.StringIO()
+    logs.configure("info", format="json", stream=stream)
+    yield stream
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(False)
+    structlog.reset_defaults()
+
+
+def dated(ahead: float) -> httpx.Response:
+    return httpx.Response(200, headers={"Date": format_datetime(NOON + dt.timedelta(seconds=ahead), usegmt=True)})
+
+
+@pytest.mark.parametrize(("ahead", "told"), [(-300, "ahead"), (300, "behind"), (-60, None), (0, None)])
+async def test_a_clock_that_differs_from_the_providers_is_told_once(
+    clock: FakeClock, store: Store, log: io.StringIO, ahead: float, told: str | None
+) -> None:
+    process = Process(clock, store, dated(ahead))
+    assert process.client.skew is None
+    await process.get()
+    await process.get()
+    assert process.client.skew == dt.timedelta(seconds=ahead)
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert [line["state"] for line in lines] == ([told] if told else [])
+    if told:
+        assert lines[0]["event"] == "The clock of this machine differs from the provider's"
+        assert (lines[0]["connection"], lines[0]["seconds"], lines[0]["level"]) == ("impact", 300, "warning")
+        assert "NTP" in lines[0]["hint"]
+
+
+@pytest.mark.parametrize("date", [None, "", "noon", "Tue, 99 Jul 2026 12:00:00 GMT"])
+async def test_without_a_date_nobody_knows_how_the_clocks_differ(
+    clock: FakeClock, store: Store, log: io.StringIO, date: str | None
+) -> None:
+    process = Process(clock, store, httpx.Response(200, headers={"Date": date} if date is not None else {}))
+    await process.get()
+    assert process.client.skew is None
+    assert log.getvalue() == ""
+
+
+async def test_certificates_are_read_once_for_all_clients(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> None:
+    made = []
+    monkeypatch.setattr(http.httpx, "create_ssl_context", lambda: made.append(1) or True)
+    http._tls.cache_clear()
+    factory = HttpFactory("connections.a", clock, {}, httpx.MockTransport(lambda _: httpx.Response(200)))
+    for name in ("a", "b", "c"):
+        await factory.client(base_url="https://api.example.test", account=name).__aexit__(None, None, None)
+    http._tls.cache_clear()
+    assert made == [1]
