@@ -81,8 +81,9 @@ def _arena(actions: int, new: int) -> Iterator[tuple[Providers, Contestants]]:
 def report(contest: Contest, actions: int, new: int) -> Iterator[str]:
     """The lines for people."""
     yield f"{actions:,} actions, {new:,} new customers; {len(contest.sync)} rounds, medians; {_cores()} cores"
+    yield f"in turn, against the same providers, both at nice {os.nice(0)}; machine load {os.getloadavg()[0]:.1f}"
     yield ""
-    yield f"{'':34}{'sync':>10}{'by hand':>10}{'ratio':>9}"
+    yield f"{'':37}{'sync':>10}{'by hand':>10}{'ratio':>9}"
     walls, seconds = (lambda usage: usage.wall), (lambda usage: usage.cpu)
     yield _row("wall, start-up apart (s)", *_net(contest, walls))
     yield _row("CPU, start-up apart (s)", *_net(contest, seconds))
@@ -90,6 +91,8 @@ def report(contest: Contest, actions: int, new: int) -> Iterator[str]:
     yield _row("CPU, all in (s)", _median(contest.sync, seconds), _median(contest.by_hand, seconds))
     yield _row("start-up, wall (s)", _median(contest.sync_start, walls), _median(contest.by_hand_start, walls))
     yield _row("start-up, CPU (s)", _median(contest.sync_start, seconds), _median(contest.by_hand_start, seconds))
+    ours, theirs = contest.done_by_sync, contest.done_by_hand
+    yield _row("CPU of the providers, last round (s)", ours["seconds"], theirs["seconds"])
     yield _row("peak memory (MB)", _memory(contest.sync), _memory(contest.by_hand))
     yield ""
     yield f"peak memory of sync with twice the history: {_memory(contest.double):.0f} MB"
@@ -101,15 +104,14 @@ def report(contest: Contest, actions: int, new: int) -> Iterator[str]:
         f" {writes} of them writes"
     )
     yield ""
-    yield f"{'what they did':34}{'sync':>10}{'by hand':>10}"
-    ours, theirs = contest.done_by_sync, contest.done_by_hand
+    yield f"{'what they did':37}{'sync':>10}{'by hand':>10}"
     for key, text in DONE.items():
-        yield f"{text:34}{ours[key]:>10,}{theirs[key]:>10,}"
+        yield f"{text:37}{ours[key]:>10,}{theirs[key]:>10,}"
     shapes = {**ours["requests"]["cyberimpact"], **theirs["requests"]["cyberimpact"]}
     for provider, names in (("impact", ours["requests"]["impact"]), ("cyberimpact", shapes)):
         for shape in sorted(names):
             counts = [done["requests"][provider].get(shape, 0) for done in (ours, theirs)]
-            yield f"  {_without_account(shape):32}{counts[0]:>10,}{counts[1]:>10,}"
+            yield f"  {_without_account(shape):35}{counts[0]:>10,}{counts[1]:>10,}"
 
 
 DONE = {
@@ -142,7 +144,7 @@ def _memory(usages: Sequence[Usage]) -> float:
 
 
 def _row(name: str, ours: float, theirs: float) -> str:
-    return f"{name:34}{ours:>10.2f}{theirs:>10.2f}{ours / theirs:>9.2f}"
+    return f"{name:37}{ours:>10.2f}{theirs:>10.2f}{ours / theirs:>9.2f}"
 
 
 def _cores() -> int:

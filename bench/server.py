@@ -8,6 +8,7 @@ import gc
 import json
 import re
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -37,6 +38,7 @@ class World:
         self.cyberimpact = CyberimpactSandbox()
         self._kept: Mapping[str, Kept] = {}
         self.since = (self._now - dt.timedelta(days=size.days)).date()
+        self._began = 0.0
         write_shop(self._customers, folder / "customers.db")
         self.reset()
 
@@ -44,6 +46,7 @@ class World:
         """Everything as it was before any run."""
         self.empty()
         self._kept = fill_cyberimpact(self.cyberimpact, self._customers, self._now)
+        self._began = time.process_time()
 
     def empty(self) -> None:
         """Nobody in the account: what a run against it takes is start-up."""
@@ -56,13 +59,16 @@ class World:
         """Count requests anew; the account stays."""
         self.impact.seen.clear()
         self.cyberimpact.seen.clear()
+        self._began = time.process_time()
 
     def report(self) -> dict[str, Any]:
-        """What was asked and what was done, as the providers saw it."""
+        """What was asked and what was done, as the providers saw it, and the seconds of CPU that it took them."""
+        seconds = time.process_time() - self._began
         contacts = self.cyberimpact.contacts()
         written = _written(self.cyberimpact.write_requests())
         there = {email: contacts[email] for email in self._kept}
         return {
+            "seconds": seconds,
             "requests": {"impact": _shapes(self.impact.seen), "cyberimpact": _shapes(self.cyberimpact.seen)},
             "contacts": sum(bool(known.groups) for known in contacts.values()),
             "wrote_to_suppressed": len(

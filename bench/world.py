@@ -85,6 +85,7 @@ def fill_impact(impact: ImpactSandbox, size: Size, now: dt.datetime) -> list[Per
         returned = event + dt.timedelta(days=rng.uniform(1, RETURNED_WITHIN_DAYS))
         if rng.random() < REVERSED_SHARE and returned < now:
             impact.book.reverse(action.id, at=returned.replace(microsecond=0))
+    impact.book.approve_due(now)
     return customers
 
 
