@@ -4,6 +4,7 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 import pytest
+from click import unstyle
 
 from syncengine.cli.report import exit_code, report_lines
 from syncengine.engine.report import DeliveryReport, MappingReport, RunReport
@@ -38,7 +39,7 @@ async def refused(*, background: bool) -> RateLimited:
 async def test_reading_that_is_deferred_says_until_when_and_why(background: bool, code: str, why: str) -> None:
     error = await refused(background=background)
     report = RunReport([MappingReport("sales", "deferred", failures={"1000/updated": error})])
-    told = list(report_lines(report, TORONTO))
+    told = [unstyle(line) for line in report_lines(report, TORONTO)]
     moment = f"{error.until.astimezone(TORONTO):%Y-%m-%d %H:%M}"
     assert error.code == code
     assert told[0] == f"sales: deferred until {moment}"
@@ -52,6 +53,6 @@ def test_delivering_that_is_deferred_says_until_when() -> None:
     until = dt.datetime(2026, 7, 14, 18, 5, tzinfo=dt.UTC)
     error = RateLimited("mail: asked to wait until 2026-07-14 18:05:00 UTC (status 429).", until=until)
     report = RunReport([MappingReport("sales", "deferred")], [DeliveryReport("mail.contacts", failure=error)])
-    told = list(report_lines(report, TORONTO))
+    told = [unstyle(line) for line in report_lines(report, TORONTO)]
     assert told[0] == "sales: deferred until 2026-07-14 14:05"
     assert "Deferred: mail.contacts: mail: asked to wait (status 429). It can go on at 2026-07-14 14:05." in told

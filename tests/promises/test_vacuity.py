@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.promises.breaks import BREAKS, Break
-from tests.promises.vacuity import ROOT, break_and_look
+from tests.promises.vacuity import PAGE, ROOT, break_and_look
 
 PROMISES = set(range(1, 11))
 
@@ -22,6 +22,14 @@ def test_a_break_fits_the_tree(broken: Break, tmp_path: Path) -> None:
     target.write_text((ROOT / broken.file).read_text(encoding="utf-8"), encoding="utf-8")
     broken.apply(tmp_path)
     compile(target.read_text(encoding="utf-8"), broken.file, "exec")
+
+
+def test_the_page_lists_every_break_and_each_was_noticed() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    for broken in BREAKS:
+        rows = [line for line in page.splitlines() if f"| {broken.name} |" in line]
+        assert len(rows) == 1, f"`make vacuity` writes the page anew: {broken.name}"
+        assert not rows[0].endswith("| did not | none |")
 
 
 @pytest.mark.slow
