@@ -1,11 +1,15 @@
 """What every test may use: recorded answers, and how they are recorded again."""
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import Phase, settings
 
+from syncengine import logs
 from tests.cassette import Cassettes
 
 # How long properties are looked for: HYPOTHESIS_PROFILE=dev, ci or nightly. A failure prints the steps that lead to it,
@@ -31,6 +35,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "cassette" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.cassette)
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """A test that configures logs, as every command does, leaves no handler behind that writes to its closed stream."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    if [handler for handler in root.handlers if handler not in handlers]:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        logging.captureWarnings(False)
+        structlog.reset_defaults()
+        for name in (*logs.QUIET, *logs.VALUES):
+            logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 @pytest.fixture

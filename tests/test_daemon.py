@@ -4,16 +4,14 @@ import asyncio
 import datetime as dt
 import io
 import json
-import logging
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-import structlog
 
 from syncengine import logs
 from syncengine.clock import SystemClock
@@ -139,18 +137,10 @@ class Log(io.StringIO):
 
 
 @pytest.fixture
-def log() -> Iterator[Log]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
+def log() -> Log:
     stream = Log()
     logs.configure("info", format="json", stream=stream)
-    yield stream
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
-    for name in (*logs.QUIET, *logs.VALUES):
-        logging.getLogger(name).setLevel(logging.NOTSET)
+    return stream
 
 
 async def test_a_run_is_told_from_its_start_to_the_next_turn(log: Log) -> None:

@@ -3,7 +3,6 @@
 import datetime as dt
 import io
 import json
-import logging
 from collections.abc import Iterator
 from email.utils import format_datetime
 from pathlib import Path
@@ -11,7 +10,6 @@ from pathlib import Path
 import httpx
 import pytest
 import stamina
-import structlog
 
 from syncengine import http, logs
 from syncengine.errors import RateLimited
@@ -153,16 +151,10 @@ async def test_the_quota_of_another_account_is_not_ours(clock: FakeClock, store:
 
 
 @pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
+def log() -> io.StringIO:
     stream = io.StringIO()
     logs.configure("info", format="json", stream=stream)
-    yield stream
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
+    return stream
 
 
 def dated(ahead: float) -> httpx.Response:

@@ -2,14 +2,11 @@
 
 import asyncio
 import io
-import logging
 import socket
-from collections.abc import Iterator
 from contextlib import closing
 
 import httpx
 import pytest
-import structlog
 
 from syncengine import logs
 from syncengine.errors import ConfigError
@@ -22,18 +19,10 @@ SECRET = "a-made-up-secret-of-the-listener"
 
 
 @pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
+def log() -> io.StringIO:
     stream = io.StringIO()
     logs.configure("debug", format="json", stream=stream)
-    yield stream
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
-    for name in (*logs.QUIET, *logs.VALUES):
-        logging.getLogger(name).setLevel(logging.NOTSET)
+    return stream
 
 
 async def test_it_answers_while_it_is_open_and_its_log_holds_neither_secret_nor_id(log: io.StringIO) -> None:
