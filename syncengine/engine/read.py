@@ -68,7 +68,11 @@ class Reader:
         """Every range that is asked for, oldest first, each from where it stands. Live checkpoints aren't touched."""
         background = BACKGROUND.set(True)
         try:
-            while ranges := await self._store.read(open_backfills, mapping.name):
+            tried: set[int] = set()
+            while ranges := [
+                each for each in await self._store.read(open_backfills, mapping.name) if each.id not in tried
+            ]:
+                tried.add(ranges[0].id)
                 if not await self._work_off(mapping, part, ranges[0]):
                     return
         finally:
@@ -96,10 +100,11 @@ class Reader:
         return self._session.midnight(mapping.spec.start or first_run)
 
     async def _work_off(self, mapping: BoundMapping, part: MappingReport, backfill: Backfill) -> bool:
-        """Read a range on, partition by partition. Whether it is through."""
+        """Read a range on, partition by partition; one that fails stays open and stops no other. False: not now."""
         around = Circumstances(self._store.clock.now(), backfill.since, backfill.force)
         partitions = await mapping.stream.partitions(mapping.options)
         headway = Headway(backfill.since, backfill.until, len(partitions))
+        through = True
         for partition in partitions:
             if partition not in backfill.done:
                 stored = backfill.positions.get(partition)
@@ -111,11 +116,14 @@ class Reader:
                 error = await self._take_in(
                     mapping, part, partition, readings, around, backfill=backfill.id, headway=headway
                 )
-                if error is not None or turns.cut:
+                if turns.cut or isinstance(error, AuthError | RateLimited):
                     return False
-                await self._store.write(end_partition, backfill.id, partition)
+                if error is None:
+                    await self._store.write(end_partition, backfill.id, partition)
+                through = through and error is None
             headway.end_partition()
-        await self._store.write(finish, backfill.id, self._store.clock.now())
+        if through:
+            await self._store.write(finish, backfill.id, self._store.clock.now())
         return True
 
     async def _take_in(

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, cast
 import structlog
 
 from mappings.fold import Scalar, group_identity
-from syncengine.contracts import Auditable, Destination, RemoteKey, Suppression, Walk
+from syncengine.contracts import Auditable, Destination, RemoteKey, Standings, Suppression, Walk
 from syncengine.engine.book import SuppressionLists
 from syncengine.engine.deliver import Delivery
 from syncengine.engine.limits import DELETIONS, DEPARTURES, Limit
@@ -194,6 +194,7 @@ class Reconciler:
         self._guard(name, findings, len(missing))
         if missing:
             findings.deleted = sorted(await real.absent(missing))
+        findings.left = await _confirmed(destination, findings.left)
         if self._stopping():
             part.state = "stopped"
             return
@@ -257,6 +258,14 @@ class Reconciler:
             drifted.setdefault(drift.key, set()).add(drift.field)
         await self._store.write(reconciling.repair, name, drifted, self._store.clock.now())
         return len(drifted)
+
+
+async def _confirmed(destination: Destination, left: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """Those who left a group as the provider says it again: one list that came back short ends no membership."""
+    if not left or not isinstance(destination, Standings):
+        return left
+    stand = await destination.standing({key for key, _, _ in left}, frozenset(title for _, _, title in left))
+    return [each for each in left if each[1] not in {group_identity(title) for title in stand[each[0]].groups}]
 
 
 def _look_at(findings: Findings, believed: Believed, remote: RemoteKey, there: set[str]) -> None:

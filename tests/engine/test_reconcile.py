@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from syncengine.contracts import Walk
@@ -282,3 +283,18 @@ def test_a_destination_that_can_not_be_walked_is_named(world: World) -> None:
         auditable(destinations, ["shop.table"])
     assert "mail.contacts" in raised.value.hint
     assert auditable(destinations) == ["mail.contacts"]
+
+
+async def test_a_list_of_a_group_that_is_short_ends_no_membership(
+    shop: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walk = shop.mail.walk
+
+    async def short(groups: Any, fields: Any) -> Walk:
+        whole = await walk(groups, fields)
+        return Walk([msgspec.structs.replace(each, groups=frozenset()) for each in whole.keys], whole.groups)
+
+    monkeypatch.setattr(shop.mail, "walk", short)
+    assert (await found(shop)).left == []
+    notes = shop.store.read_now(reports.explain, JO).targets[0].memberships
+    assert {note.state for note in notes} == {"ours"}

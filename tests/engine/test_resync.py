@@ -10,6 +10,7 @@ from syncengine.errors import Busy, RateLimited, Transient
 from syncengine.pacing import BACKGROUND
 from syncengine.state import backfills, records, runs
 from syncengine.state.locks import range_lock
+from syncengine.state.reports import mapping_status
 from tests.clock import NOON
 from tests.engine.world import Killed, World, nothing
 
@@ -258,3 +259,33 @@ async def test_plan_shows_what_single_records_would_do(sold: World) -> None:
     assert {item.target.key for item in items} == {"jo.3@example.com"}
     assert report.unknown == ["9"]
     assert sold.mail.requests == []
+
+
+async def test_a_partition_that_fails_stops_neither_the_rest_of_its_range_nor_the_next_range(sold: World) -> None:
+    await sold.sync()
+    learn_names(sold)
+    ask(sold, 30)
+    ask(sold, 25)
+
+    async def fail(place: str) -> None:
+        if place == "one":
+            raise Transient("nobody is there")
+
+    sold.stream.before_page = fail
+    report = await sold.runner().resync("sales")
+    assert report.mappings[0].failures.keys() == {"one"}
+    assert named(sold) == {"jo.0@example.com", "jo.2@example.com", "jo.4@example.com"}
+    assert len(open_ranges(sold)) == 2
+    sold.stream.before_page = nothing
+    await sold.runner().resync("sales")
+    assert (len(named(sold)), open_ranges(sold)) == (6, [])
+
+
+async def test_a_run_for_single_records_or_old_ranges_makes_nothing_fresh(sold: World) -> None:
+    await sold.sync()
+    good = sold.store.read_now(mapping_status, "sales").last_good
+    sold.clock.move(3600)
+    await sold.runner().fetch(["sales"], ["3"])
+    ask(sold)
+    await sold.runner().resync("sales")
+    assert sold.store.read_now(mapping_status, "sales").last_good == good
