@@ -95,14 +95,12 @@ class MailReasons:
         row = await self._client.mailing(int(id)) if id.isascii() and id.isdigit() else None
         if row is None:
             return None
-        number, sent = _mailing_number(row), None
-        if row.get("startedOn") or row.get("status") == SENT:
-            sent = _moment(row, "startedOn", "scheduledOn")
+        number, gone_out = _mailing_number(row), bool(row.get("startedOn")) or row.get("status") == SENT
         return Mail(
             str(number),
             str(row.get("subject") or ""),
-            sent,
-            received=sent is not None and await self._reached(number, key),
+            _moment(row, "startedOn", "scheduledOn") if gone_out else None,
+            received=gone_out and await self._reached(number, key),  # also where the date is missing
             groups=_titles(row.get("recipientGroups")),
         )
 

@@ -1,6 +1,7 @@
 """What Cyberimpact tells of one contact when somebody asks why they got a mail."""
 
 import datetime as dt
+import json
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,6 +11,7 @@ from connectors.cyberimpact.consent import RELATION_TYPES
 from connectors.cyberimpact.contacts import Contacts
 from connectors.cyberimpact.sandbox import CyberimpactSandbox
 from syncengine.contracts import Dossier, Explaining, Mail
+from syncengine.sandbox.kit import Fault
 from tests.clock import NOON, FakeClock
 from tests.cyberimpact.conftest import connection, contacts_of
 
@@ -78,6 +80,17 @@ async def test_a_mailing_says_to_which_groups_it_went_and_whom_it_reached(
     number = str(vendor.admin.send_mailing("June", ["Clients"]))
     assert await contacts.mail(number, LEA) == Mail(number, "June", NOON, True, ("Clients",))
     assert await contacts.mail(number, NIA) == Mail(number, "June", NOON, False, ("Clients",))
+
+
+async def test_a_mailing_without_its_date_has_gone_out_all_the_same(
+    contacts: Contacts, vendor: CyberimpactSandbox
+) -> None:
+    number = vendor.admin.send_mailing("June", ["Clients"])
+    row = {"id": number, "subject": "June", "status": "sent", "startedOn": None, "scheduledOn": None}
+    vendor.faults.add(Fault(kind="status", status=200, path=f"/mailings/{number}", body=json.dumps(row)))
+    mail = await contacts.mail(str(number), LEA)
+    assert mail is not None
+    assert (mail.sent_at, mail.received) == (None, True)
 
 
 async def test_a_message_that_was_stopped_was_not_sent(contacts: Contacts, vendor: CyberimpactSandbox) -> None:

@@ -11,7 +11,7 @@ from connectors.cyberimpact.sandbox import CyberimpactSandbox
 from syncengine.errors import InDoubt
 from syncengine.sandbox.kit import Fault
 from tests.clock import NOON
-from tests.cyberimpact.api import EASTERN, body, client, tap
+from tests.cyberimpact.api import body, client, tap
 from tests.cyberimpact.endpoints import Wiretap, exercises
 
 __all__ = ["client", "tap"]
@@ -36,7 +36,7 @@ async def test_a_mailing_is_scheduled_and_cancelled(
     client: CyberimpactClient, vendor: CyberimpactSandbox, group: int, tap: Wiretap
 ) -> None:
     new = NewMailing(subject="Offer", groups=[group], body_html="<p>Hello</p>", language="fr_ca")
-    number = body(await client.create_mailing(new, LATER, EASTERN), 201)["id"]
+    number = body(await client.create_mailing(new, LATER), 201)["id"]
     sent = json.loads(tap.requests[-1].content)
     assert (sent["groups"], sent["sendAt"]) == (str(group), "2026-07-16 08:00:00")
     assert vendor.account.mailings[number].scheduled == LATER
@@ -54,7 +54,7 @@ async def test_without_a_time_a_mailing_goes_out_at_once_and_can_not_be_cancelle
     client: CyberimpactClient, vendor: CyberimpactSandbox, group: int
 ) -> None:
     new = NewMailing(subject="Offer", groups=[group], body_text="Hello")
-    number = body(await client.create_mailing(new, None, EASTERN), 201)["id"]
+    number = body(await client.create_mailing(new, None), 201)["id"]
     assert (await client.cancel_mailing(number)).status == 422
     assert len(vendor.account.mailings[number].recipients) == 4
 
@@ -64,7 +64,7 @@ async def test_a_mailing_without_an_answer_is_in_doubt_and_never_repeated(
 ) -> None:
     vendor.faults.add(Fault(kind="drop_after", method="POST", path="/mailings"))
     with pytest.raises(InDoubt):
-        await client.create_mailing(NewMailing(subject="Offer", groups=[group], body_text="Hello"), None, EASTERN)
+        await client.create_mailing(NewMailing(subject="Offer", groups=[group], body_text="Hello"), None)
     assert len(vendor.account.mailings) == 1
 
 

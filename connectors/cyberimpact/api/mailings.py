@@ -3,12 +3,12 @@
 import datetime as dt
 from collections.abc import Collection
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from connectors.cyberimpact.api.calls import Calls, Wire, WirePage, csv, endpoint, page_params
+from connectors.cyberimpact.dates import EASTERN
 from syncengine.http import Answer
 
 MailingList = Literal["sent", "scheduled", "archived"]
@@ -35,11 +35,14 @@ class NewMailing(msgspec.Struct, rename="camel", kw_only=True, frozen=True):
     mailing_statistics: Literal["detailed", "anonymized"] | UnsetType = UNSET
     update_profile_form: int | UnsetType = UNSET
 
-    def body(self, send_at: dt.datetime | None, zone: ZoneInfo) -> dict[str, Any]:
-        """As the request has it: groups as a text with commas, the time (aware; None: now) without its zone."""
+    def body(self, send_at: dt.datetime | None) -> dict[str, Any]:
+        """As the request has it: groups as a text with commas, the time (aware; None: now) without its zone.
+
+        Which zone is meant nobody says: Eastern, as everywhere in this API (cyberimpact.md section 2).
+        """
         body: dict[str, Any] = {**msgspec.to_builtins(self), "groups": csv(self.groups)}
         if send_at is not None:
-            body["sendAt"] = f"{send_at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+            body["sendAt"] = f"{send_at.astimezone(EASTERN):%Y-%m-%d %H:%M:%S}"
         return body
 
 
@@ -60,9 +63,9 @@ class MailingCalls(Calls):
         return await self._object(f"/mailings/{mailing}", "mailing")
 
     @endpoint("POST /mailings")
-    async def create_mailing(self, mailing: NewMailing, send_at: dt.datetime | None, zone: ZoneInfo) -> Answer:
+    async def create_mailing(self, mailing: NewMailing, send_at: dt.datetime | None) -> Answer:
         """Schedule a mailing: it really goes out, at that time or at once. Never repeated by itself."""
-        return await self._write("POST", "/mailings", "new mailing", mailing.body(send_at, zone), repeatable=False)
+        return await self._write("POST", "/mailings", "new mailing", mailing.body(send_at), repeatable=False)
 
     @endpoint("DELETE /mailings/{id}")
     async def cancel_mailing(self, mailing: int) -> Answer:

@@ -81,7 +81,6 @@ class MailingDestination:
         self._allowed = settings.allow_sending
         self._clock = context.clock
         self._memory = context.memory
-        self._zone = context.timezone
 
     def draft(self, fields: Mapping[str, Any]) -> Draft:
         """Validate and normalise. Raises Rejected with the field and the reason; ConfigError where sending is off."""
@@ -148,7 +147,7 @@ class MailingDestination:
         refuted = Settled(refuted=attempt.allowed)
         try:
             send_at = dt.datetime.fromisoformat(str(when)) if when else None
-            answer = await self._client.create_mailing(mailing, send_at, self._zone)
+            answer = await self._client.create_mailing(mailing, send_at)
         except (AuthError, RateLimited):
             await attempts.settle(attempt, refuted)
             raise
