@@ -120,8 +120,8 @@ class Explanation(NamedTuple):
     """(destination, address) under which the records of this person stand, where another one was asked about."""
 
 
-WHOLE = " AND kind NOT IN ('hook', 'resync')"
-"""Runs that read all that is new: single records or old ranges make nothing fresh."""
+LAST_GOOD = "SELECT max(ended_at) FROM run WHERE mapping=? AND state='done' AND kind NOT IN ('hook', 'resync')"
+"""Of the runs that read all that is new: single records or old ranges make nothing fresh."""
 
 
 def mapping_status(connection: Connection, mapping: str) -> MappingStatus:
@@ -131,7 +131,7 @@ def mapping_status(connection: Connection, mapping: str) -> MappingStatus:
     )
     partitions = [PartitionStatus(name, _moment(moved), _moment(failed), error) for name, moved, failed, error in rows]
     last = runs(connection, mapping, 1)
-    good = _one(connection, "SELECT max(ended_at) FROM run WHERE mapping=? AND state='done'" + WHOLE, mapping)
+    good = _one(connection, LAST_GOOD, mapping)
     waiting = _one(connection, "SELECT min(first_at) FROM record WHERE mapping=? AND state='waiting'", mapping)
     rejects = _one(connection, "SELECT count(*) FROM reject WHERE mapping=? AND dismissed_at IS NULL", mapping)
     backfills = _one(connection, "SELECT count(*) FROM backfill WHERE mapping=? AND done_at IS NULL", mapping)

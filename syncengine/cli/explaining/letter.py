@@ -62,7 +62,8 @@ def _mails(reasons: Reasons, saying: _Saying, on_day: bool) -> Iterator[str]:
     words = saying.words
     for mail in reasons.mails:
         if mail.sent_at is None:
-            yield words.not_gone_out.format(subject=mail.subject)
+            undated = words.sent_once if mail.received else words.not_gone_out
+            yield undated.format(subject=mail.subject, address=reasons.address)
             continue
         sentence = words.sent if mail.received else words.not_sent
         yield sentence.format(subject=mail.subject, address=reasons.address, day=saying.day(mail.sent_at))

@@ -29,6 +29,7 @@ class Words:
     title: str
     title_without_mail: str
     sent: str
+    sent_once: str
     not_sent: str
     not_gone_out: str
     nothing_sent: str
@@ -81,6 +82,7 @@ EN = Words(
     title="Why you got this mail",
     title_without_mail="Why we write to you",
     sent='We sent "{subject}" to {address} on {day}.',
+    sent_once='We sent "{subject}" to {address}; the day is not on record.',
     not_sent='"{subject}" of {day} was not sent to {address}.',
     not_gone_out='"{subject}" has not been sent to anybody yet.',
     nothing_sent="No mail of ours to {address} on {day} is on record.",
@@ -132,6 +134,7 @@ FR = Words(
     title="Pourquoi vous avez reçu ce courriel",
     title_without_mail="Pourquoi nous vous écrivons",
     sent="Nous avons envoyé «\u00a0{subject}\u00a0» à {address} le {day}.",
+    sent_once="Nous avons envoyé «\u00a0{subject}\u00a0» à {address}\u00a0; le jour n'est pas consigné.",
     not_sent="«\u00a0{subject}\u00a0» du {day} n'a pas été envoyé à {address}.",
     not_gone_out="«\u00a0{subject}\u00a0» n'a encore été envoyé à personne.",
     nothing_sent="Aucun courriel de notre part à {address} n'est consigné pour le {day}.",
