@@ -76,9 +76,10 @@ class Pace(NamedTuple):
 
 
 class Quota(msgspec.Struct, frozen=True):
-    """What is known of an account's quota at one moment: for people, and for the next process. Times are aware UTC."""
+    """What is known of an account's quota, for people and for the next process. Times are aware UTC."""
 
     at: dt.datetime
+    """When the account was last asked, or answered."""
     limit: int | None = None
     remaining: int | None = None
     resets_at: dt.datetime | None = None
@@ -123,6 +124,7 @@ class Limiter:
         self._sent: deque[float] = deque()
         self._told: dict[int | None, _Window] = {}
         self._blocked: float = 0.0
+        self._asked: float | None = None
         self.taken = 0
         self.waited = 0.0
 
@@ -138,23 +140,36 @@ class Limiter:
     def quota(self) -> Quota:
         """What is known now."""
         now, monotonic = self._clock.now(), self._clock.monotonic()
-        blocked = self._moment(self._blocked - monotonic) if self._blocked > monotonic else None
+
+        def moment(then: float) -> dt.datetime:
+            return now + dt.timedelta(seconds=then - monotonic)
+
+        at = now if self._asked is None else moment(self._asked)
+        blocked = moment(self._blocked) if self._blocked > monotonic else None
         tightest = min(self._windows(), key=lambda window: window.left, default=None)
         if tightest is None:
-            return Quota(now, blocked_until=blocked)
-        resets = self._moment(tightest.ends - monotonic) if tightest.ends > monotonic else None
-        return Quota(now, tightest.limit, max(0, tightest.left), resets, blocked)
+            return Quota(at, blocked_until=blocked)
+        resets = moment(tightest.ends) if tightest.ends > monotonic else None
+        return Quota(at, tightest.limit, max(0, tightest.left), resets, blocked)
 
     def restore(self, quota: Quota) -> None:
-        """Go on from what another process, or an earlier one, knew; what has passed since counts for nothing."""
+        """Go on from what another process, or an earlier one, knew; what has passed since counts for nothing.
+
+        Two connections of one account remember it each: what is older doesn't replace what is newer, whichever comes
+        second. Of two counts of the same moment the smaller is right.
+        """
         now, monotonic = self._clock.now(), self._clock.monotonic()
 
         def ends(moment: dt.datetime | None) -> float:
             return monotonic + min((moment - now).total_seconds(), LONGEST_BLOCK) if moment else monotonic
 
         self._blocked = max(self._blocked, ends(quota.blocked_until))
+        asked = monotonic - max(0.0, (now - quota.at).total_seconds())
         if quota.remaining is not None and ends(quota.resets_at) > monotonic:
-            self._told[quota.limit] = _Window(quota.limit, quota.remaining, ends(quota.resets_at))
+            known = self._told.get(quota.limit)
+            if known is None or self._asked is None or (asked, -quota.remaining) > (self._asked, -known.left):
+                self._told[quota.limit] = _Window(quota.limit, quota.remaining, ends(quota.resets_at))
+        self._asked = asked if self._asked is None else max(self._asked, asked)
 
     async def wait(self) -> None:
         """Wait for a place. Raises RateLimited where the wait is longer than a run's patience, or a stop is asked for.
@@ -175,13 +190,15 @@ class Limiter:
         self.taken += 1
         if self._pace is None:
             self._sent.clear()  # nothing is counted, so only the last one matters
-        self._sent.append(self._clock.monotonic())
+        self._asked = self._clock.monotonic()
+        self._sent.append(self._asked)
         for limit, window in self._told.items():
             self._told[limit] = window._replace(left=window.left - 1)
 
     def block(self, seconds: float) -> None:
         """Nothing may leave for so long: what `Retry-After` says. It outranks the count that came with it."""
         self._blocked = max(self._blocked, self._clock.monotonic() + seconds)
+        self._asked = self._clock.monotonic()
         self._told.clear()
 
     def learn(self, headers: Mapping[str, str]) -> None:
@@ -197,6 +214,7 @@ class Limiter:
         limit = int(stated) if stated is not None else None
         seconds = LONGEST_BLOCK if reset is None else self.seconds_until(reset)
         self._told[limit] = _Window(limit, int(left), self._clock.monotonic() + seconds)
+        self._asked = self._clock.monotonic()
         if limit is not None and self._pace is not None and limit > self._pace.requests:
             self._pace = self._pace._replace(requests=limit)  # this account may do more than is documented for all
 

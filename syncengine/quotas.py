@@ -4,6 +4,7 @@ Each connection remembers those of its accounts, in its `Memory`. What it rememb
 provider says it again.
 """
 
+import datetime as dt
 from collections.abc import Mapping
 
 import msgspec
@@ -26,7 +27,6 @@ class Quotas:
         self._limiters = limiters
         self._memory = memory
         self._own: dict[str, Limiter] = {}
-        self._recalled: set[str] = set()
         self._remembered = 0
 
     def limiter(self, account: str, pace: Pace | None) -> Limiter:
@@ -46,18 +46,21 @@ class Quotas:
         for account, quota in read_quotas(text).items():
             if account in self._own:
                 self._own[account].restore(quota)
-                self._recalled.add(account)
 
     async def remember(self) -> None:
-        """Keep what is known now, durably, where anything was asked since the last time."""
+        """Keep what is known now, durably, where anything was asked since the last time.
+
+        Another process may have learnt more since: a block that it was told, or a newer count, is kept.
+        """
         taken = sum(limiter.taken for limiter in self._own.values())
         if self._memory is not None and taken != self._remembered:
             self._remembered = taken
-            known = {
-                account: limiter.quota()
-                for account, limiter in self._own.items()
-                if limiter.taken or account in self._recalled
-            }
+            stored, now = read_quotas(await self._memory.get(QUOTA)), self._clock.now()
+            known = {account: quota for account, quota in stored.items() if account in self._own}
+            for account, limiter in self._own.items():
+                if limiter.taken:
+                    quota = limiter.quota()
+                    known[account] = _merge(quota, known.get(account, quota), now)
             await self._memory.put(QUOTA, msgspec.json.encode(known).decode())
 
 
@@ -67,3 +70,15 @@ def read_quotas(text: str | None) -> Mapping[str, Quota]:
         return msgspec.json.decode(text or "{}", type=dict[str, Quota])
     except msgspec.DecodeError:
         return {}
+
+
+def _merge(own: Quota, stored: Quota, now: dt.datetime) -> Quota:
+    """The newer count, and the later block that isn't over.
+
+    What a clock ahead of ours has stored is not believed: it would stay the newer one.
+    """
+    if stored.at > now:
+        return own
+    blocks = [until for until in (own.blocked_until, stored.blocked_until) if until is not None and until > now]
+    newer = stored if stored.at > own.at else own
+    return msgspec.structs.replace(newer, blocked_until=max(blocks, default=None))

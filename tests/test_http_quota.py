@@ -51,6 +51,12 @@ class Process:
         await self.client.send("GET", "/", what="list")
 
 
+def counted(remaining: int) -> httpx.Response:
+    """An answer that says how much is left until the next hour."""
+    headers = {"X-RateLimit-Limit": "1000", "X-RateLimit-Remaining": str(remaining), "X-RateLimit-Reset": "3000"}
+    return httpx.Response(200, headers=headers)
+
+
 @pytest.fixture
 def store(tmp_path: Path, clock: FakeClock) -> Iterator[Store]:
     with Store.open(f"sqlite:///{tmp_path}/state.db", clock) as opened:
@@ -129,6 +135,48 @@ async def test_a_process_that_asked_nothing_forgets_nothing(clock: FakeClock, st
     clock.move(60)
     await Process(clock, store, httpx.Response(200)).factory.quotas.remember()
     assert await first.memory.get(QUOTA) == before
+
+
+async def test_a_process_that_ends_later_does_not_lose_what_another_was_told(clock: FakeClock, store: Store) -> None:
+    first = Process(clock, store, httpx.Response(200), pace=Pace(1000, 3600))
+    await first.get()
+    clock.move(60)
+    second = Process(clock, store, httpx.Response(429, headers={"Retry-After": "1800"}), pace=Pace(1000, 3600))
+    with pytest.raises(RateLimited):
+        await second.get()
+    clock.move(60)
+    await first.factory.quotas.remember()
+    third = Process(clock, store, httpx.Response(200))
+    await third.factory.quotas.recall()
+    assert third.client.limiter.blocked_until() == NOON + dt.timedelta(seconds=60 + 1800)
+
+
+async def test_the_newer_count_of_two_processes_is_kept_whichever_ends_first(clock: FakeClock, store: Store) -> None:
+    early = Process(clock, store, counted(640))
+    await early.get()
+    clock.move(60)
+    late = Process(clock, store, counted(12))
+    await late.get()
+    await late.factory.quotas.remember()
+    clock.move(60)
+    await early.factory.quotas.remember()
+    (kept,) = read_quotas(await early.memory.get(QUOTA)).values()
+    assert (kept.at, kept.remaining) == (NOON + dt.timedelta(seconds=60), 12)
+    await early.get()
+    await early.factory.quotas.remember()
+    (kept,) = read_quotas(await early.memory.get(QUOTA)).values()
+    assert (kept.at, kept.remaining) == (NOON + dt.timedelta(seconds=120), 640)
+
+
+async def test_what_a_clock_ahead_of_ours_stored_is_replaced(clock: FakeClock, store: Store) -> None:
+    ahead = FakeClock(NOON + dt.timedelta(days=400))
+    with pytest.raises(RateLimited):
+        await Process(ahead, store, httpx.Response(429, headers={"Retry-After": "1800"})).get()
+    process = Process(clock, store, counted(640))
+    await process.get()
+    await process.factory.quotas.remember()
+    (kept,) = read_quotas(await process.memory.get(QUOTA)).values()
+    assert (kept.at, kept.remaining, kept.blocked_until) == (NOON, 640, None)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"a": 3}', '{"a": {"at": "yesterday"}}'])

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syncengine.errors import RateLimited
-from syncengine.pacing import LONGEST_SPREAD, Limiter, Pace, count_request, spending, stated_wait
+from syncengine.pacing import LONGEST_SPREAD, Limiter, Pace, Quota, count_request, spending, stated_wait
 from tests.clock import NOON, FakeClock
 
 EPOCH = NOON.timestamp()
@@ -187,6 +187,28 @@ async def test_a_stated_wait_outranks_the_count_that_came_with_it() -> None:
     limiter.block(2)
     await limiter.take()
     assert clock.slept == [2]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(("older", "newer", "ago"), [(900, 0, 60), (3, 499, 60), (900, 0, 0)])
+async def test_of_two_memories_of_one_account_the_newer_counts_in_any_order(
+    order: int, older: int, newer: int, ago: int
+) -> None:
+    resets = NOON + dt.timedelta(seconds=3000)
+    limiter = Limiter("a", Pace(1000, 3600), FakeClock())
+    memories = [Quota(NOON - dt.timedelta(seconds=ago), 1000, older, resets), Quota(NOON, 1000, newer, resets)]
+    for memory in memories[::order]:
+        limiter.restore(memory)
+    assert limiter.remaining() == newer
+    assert limiter.quota().at == NOON
+
+
+async def test_what_is_remembered_is_of_the_moment_when_the_account_was_asked() -> None:
+    clock = FakeClock()
+    limiter = Limiter("a", Pace(10, 3600), clock)
+    await limiter.take()
+    clock.move(600)
+    assert limiter.quota() == Quota(NOON, 10, 9, NOON + dt.timedelta(hours=1))
 
 
 @pytest.mark.parametrize(
