@@ -9,7 +9,7 @@ import datetime as dt
 import os
 import random
 import signal
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Final
 
@@ -21,7 +21,7 @@ from syncengine.config import Settings
 from syncengine.contracts import Clock, Fetching
 from syncengine.due import Timetable, first_due
 from syncengine.engine.reconcile import Reconciler, auditable
-from syncengine.engine.report import RunReport
+from syncengine.engine.report import MappingReport, RunReport
 from syncengine.engine.run import Runner
 from syncengine.errors import AuthError, Busy, ConfigError, Problem, RateLimited, SyncError
 from syncengine.pacing import STOPPING
@@ -37,8 +37,6 @@ __all__ = ["GRACE", "Daemon", "Work", "serve"]
 GRACE: Final = 60.0
 """Seconds that a run may take to end once it was asked to: a batch in hand is mostly done in one or two. Then it is
 cancelled, and the next run settles what was under way. The time that a supervisor gives must be longer."""
-RANGES_END: Final = dt.timedelta(seconds=15)
-"""So long before its next turn a run stops reading a range again, and delivers; that turn goes on with it."""
 LIVE_FIRST: Final = dt.timedelta(minutes=10)
 """After a start, what is new goes first: a walk through all contacts keeps its destination from being delivered to."""
 LEAST_DEFERRAL: Final = dt.timedelta(minutes=1)
@@ -223,12 +221,13 @@ class Daemon:
         turn.task.add_done_callback(lambda _: self._follow(turn))
 
     def _follow(self, turn: Turn) -> None:
-        """The turn is over: do what waited for its end."""
+        """The turn is over: do what waited for its end, hints and ordinary runs by turns, so that neither starves."""
         del self._turns[turn.name]
-        if turn.follows:
-            self.due(turn.name)
-        elif self._hints.are_ripe(turn.name):
+        if self._hints.are_ripe(turn.name) and not (turn.follows and turn.ids is not None):
             self._heed_hints(turn.name)
+        then = self._turns.get(turn.name)
+        if turn.follows and (then is None or then.ids is not None):
+            self.due(turn.name)
 
     def _hear(self, number: signal.Signals) -> None:
         log.info("Stopping after the batch in hand; a second signal stops at once", signal=number.name)
@@ -252,7 +251,7 @@ class Daemon:
             try:
                 report = await self._do(turn)
                 tell(report, self._clock.monotonic() - started)
-                self._heed(turn, list(report.failures))
+                self._heed(turn, report)
                 # A range that was read again and put down for the turn that waits now.
                 turn.follows = turn.follows or (turn.waited_for() and len(report.mappings) > 1)
             except asyncio.CancelledError:
@@ -268,32 +267,34 @@ class Daemon:
         match error:
             case Busy():
                 log.warning("Worked on by somebody else, so this turn is left out", error_message=error.message)
-                self._hint_again(turn, self._clock.now() + LEAST_DEFERRAL)
+                self._hint_again(turn.name, turn.ids or (), self._clock.now() + LEAST_DEFERRAL)
             case SyncError():
                 complain(error)
-                self._heed(turn, [error])
+                self._heed(turn, RunReport([MappingReport(turn.name, failures={"": error})]))
             case _:
                 # Its text may quote anything, so it is shown (masked) only to those who debug.
                 log.error("Run failed by a fault of the program", code="bug", error=type(error).__name__)
                 log.debug("Where the fault is", exc_info=error)
 
-    def _heed(self, turn: Turn, errors: Sequence[SyncError]) -> None:
-        """Do what an error asks of the timetable: pause what nobody lets in, and come back when the quota does."""
-        if any(isinstance(error, AuthError) for error in errors):
+    def _heed(self, turn: Turn, report: RunReport) -> None:
+        """Do what errors ask of the timetable: pause what nobody lets in, and come back when the quota does."""
+        if any(isinstance(error, AuthError) for error in report.failures):
             self._paused.add(turn.name)
             log.error("Mapping is paused: correct its credentials and restart the daemon")
             return
-        # What is only kept back from background work puts no live work off.
-        limits = [error for error in errors if isinstance(error, RateLimited) and error.code != "reserved"]
+        # What is only kept back from background work puts no live work off; in a reconcile nothing is live.
+        passed_over = {"reserved"} if any(part.kind != "reconcile" for part in report.mappings) else set()
+        limits = [each for each in report.failures if isinstance(each, RateLimited) and each.code not in passed_over]
         if not limits or self._stopped.is_set():
             return
         until = max(*(error.until for error in limits), self._clock.now() + LEAST_DEFERRAL)
-        self._hint_again(turn, until)
+        unread = (turn.ids or frozenset()).difference(*(part.answered for part in report.mappings))
+        self._hint_again(turn.name, unread, until)
         next_due = self._timetable.next_due(turn.name)
-        if turn.ids is None or (next_due is not None and next_due < until):
+        if not unread or (next_due is not None and next_due < until):
             self._timetable.defer(turn.name, until)
 
-    def _hint_again(self, turn: Turn, until: dt.datetime) -> None:
+    def _hint_again(self, name: str, ids: Collection[str], until: dt.datetime) -> None:
         """Keep the hints that could not be followed until then."""
-        if turn.ids is not None and not self._stopped.is_set():
-            self._hints.add(turn.name, turn.ids, (until - self._clock.now()).total_seconds())
+        if ids and not self._stopped.is_set():
+            self._hints.add(name, ids, (until - self._clock.now()).total_seconds())

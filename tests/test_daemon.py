@@ -267,6 +267,18 @@ async def test_quota_that_is_only_kept_from_background_work_puts_no_live_turn_of
         assert bench.timetable.next_due("sales") == FAR
 
 
+async def test_a_reconcile_that_had_to_leave_quota_to_live_work_comes_back_when_the_quota_does(log: Log) -> None:
+    bench = Bench()
+    kept = report("sales", RateLimited("Kept.", until=NOW + HOUR, code="reserved"))
+    kept.mappings[0].kind = "reconcile"
+    bench.behave["sales"] = answering(kept)
+    async with bench.running():
+        await bench.turn("sales")
+        comes_back = bench.timetable.next_due("sales")
+        assert comes_back is not None
+        assert NOW + HOUR <= comes_back < NOW + HOUR + JITTER_DEFERRED
+
+
 async def test_a_range_that_is_read_again_is_put_down_for_the_turn_that_is_due(log: Log) -> None:
     bench = Bench()
     both = report("sales")

@@ -10,10 +10,13 @@ import pytest
 from syncengine.due import JITTER_DEFERRED
 from syncengine.engine.report import RunReport
 from syncengine.errors import AuthError, Busy, RateLimited, SyncError, Transient
+from syncengine.turn import Turn
 from syncengine.web.hints import MOST
+from tests.engine.conftest import world
+from tests.engine.world import World
 from tests.test_daemon import FAR, HOUR, Bench, Log, answering, log, raising, report, until_stopping
 
-__all__ = ["log"]  # a fixture
+__all__ = ["log", "world"]  # fixtures
 
 WINDOW = 0.02
 
@@ -133,6 +136,111 @@ async def test_hints_that_met_a_used_up_quota_put_no_later_turn_forward(log: Log
         bench.daemon.hint("sales", ["a"])
         await window(bench)
         assert bench.timetable.next_due("sales") == FAR
+
+
+async def test_only_what_was_not_read_is_asked_for_again_so_a_flood_comes_to_its_end(log: Log, world: World) -> None:
+    bench = Bench(window=WINDOW)
+    asked = [f"{at:02}" for at in range(10)]
+    for id_ in asked:
+        world.crm.person(id_, f"jo.{id_}@example.com")
+        world.buy(id_, id_)
+    left = 0
+
+    async def take(place: str) -> None:
+        nonlocal left
+        if left == 0:
+            raise RateLimited("Used up.", until=bench.now + HOUR)
+        left -= 1
+
+    async def fetch(turn: Turn) -> RunReport:
+        nonlocal left
+        left = 4
+        return await world.runner().fetch([turn.name], sorted(turn.ids or ()), "hook")
+
+    world.stream.before_page = take
+    bench.daemon._do = fetch
+    waited: list[int] = []
+    async with bench.running():
+        waiting: Collection[str] = asked
+        while waiting and len(waited) < 4:
+            waited.append(len(waiting))
+            bench.daemon.hint("sales", waiting)
+            async with asyncio.timeout(10):
+                while "sales" not in bench.daemon._turns:  # noqa: ASYNC110 - nobody tells it
+                    await asyncio.sleep(0.001)
+                await bench.daemon._turns["sales"].task
+            await bench.turn()
+            waiting = bench.waiting("sales") or ()
+    assert waited == [10, 6, 2]
+    assert len(world.mail.contacts) == 10
+
+
+async def test_where_only_delivering_met_a_used_up_quota_an_ordinary_run_comes_back_with_it(log: Log) -> None:
+    bench = Bench(window=WINDOW)
+    until = bench.now + HOUR
+    read = report("sales", delivery=RateLimited("Used up.", until=until))
+    read.mappings[0].answered = {"a", "b"}
+    bench.behave["sales a b"] = answering(read)
+    async with bench.running():
+        bench.daemon.hint("sales", ["a", "b"])
+        await window(bench)
+        comes_back = bench.timetable.next_due("sales")
+        assert comes_back is not None
+        assert until <= comes_back < until + JITTER_DEFERRED
+        assert bench.waiting("sales") == set()
+
+
+async def put_down(bench: Bench, name: str, *, ranges: bool) -> RunReport:
+    """A run that goes on until the mapping is due again, and may have read a range."""
+    while not bench.turns[name].waited_for():  # noqa: ASYNC110 - a run asks, nobody tells it
+        await asyncio.sleep(0)
+    made = report("sales")
+    if ranges:
+        made.add(report("sales"))
+    return made
+
+
+async def test_hints_go_before_the_next_part_of_a_range_which_follows_them(log: Log) -> None:
+    bench = Bench(window=WINDOW)
+    bench.behave["sales"] = lambda stopping: put_down(bench, "sales", ranges=True)
+    async with bench.running():
+        await bench.turn("sales")
+        bench.daemon.hint("sales", ["a"])
+        await window(bench)
+        assert bench.begun == ["sales"]
+        bench.daemon.due("sales")
+        del bench.behave["sales"]
+        await bench.turn()
+        await bench.turn()
+        assert bench.begun == ["sales", "sales a", "sales"]
+
+
+async def test_too_many_hints_beside_a_range_are_one_whole_run_and_not_two(log: Log) -> None:
+    bench = Bench(window=WINDOW)
+    bench.behave["sales"] = lambda stopping: put_down(bench, "sales", ranges=True)
+    async with bench.running():
+        await bench.turn("sales")
+        bench.daemon.hint("sales", ids(MOST + 1))
+        await window(bench)
+        bench.daemon.due("sales")
+        del bench.behave["sales"]
+        await bench.turn()
+        await bench.turn()
+        assert bench.begun == ["sales", "sales"]
+    assert len(log.lines(event="Still running, so this turn is left out")) == 1  # that of the range
+
+
+async def test_hints_without_end_let_an_ordinary_run_that_is_due_go_first(log: Log) -> None:
+    bench = Bench(window=WINDOW)
+    bench.behave["sales a"] = lambda stopping: put_down(bench, "sales a", ranges=False)
+    async with bench.running():
+        bench.daemon.hint("sales", ["a"])
+        await window(bench)
+        bench.daemon.hint("sales", ["b"])
+        await window(bench)
+        await bench.turn("sales")
+        await bench.turn()
+        assert bench.begun == ["sales a", "sales", "sales b"]
 
 
 async def test_hints_at_a_mapping_that_somebody_else_works_on_are_kept(log: Log) -> None:

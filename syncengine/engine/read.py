@@ -85,15 +85,15 @@ class Reader:
         start = ALWAYS if all_times else await self._start(mapping)
         around = Circumstances(self._store.clock.now(), start, force)
         pages = fetching(mapping).fetch(ids, mapping.options, fields=mapping.rule.reads)
-        found: set[str] = set()
 
         def note(page: Page) -> None:
-            found.update(record.id for record in page.records)
+            part.answered.update(record.id for record in page.records)
 
         readings = read_pages(self._store, pages, self._stopping)
         error = await self._take_in(mapping, part, BY_ID, readings, around, note=note)
         if error is None and not self._stopping():
-            part.unknown = [id_ for id_ in dict.fromkeys(ids) if id_ not in found]
+            part.unknown = [id_ for id_ in dict.fromkeys(ids) if id_ not in part.answered]
+            part.answered.update(part.unknown)
 
     async def _start(self, mapping: BoundMapping) -> dt.datetime:
         first_run = await self._store.write(records.first_run, mapping.name, self._store.clock.now())

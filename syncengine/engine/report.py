@@ -85,6 +85,7 @@ class MappingReport:
 
     `requests`: connection → how many were sent to it before delivering began.
     `unknown`: ids that were asked for and that the provider doesn't know.
+    `answered`: ids that were asked for and needn't be asked for again: their records were committed, or are unknown.
     """
 
     mapping: str
@@ -94,6 +95,7 @@ class MappingReport:
     run: int = 0
     kind: str = "manual"
     unknown: list[str] = field(default_factory=list)
+    answered: set[str] = field(default_factory=set)
     requests: Counter[str] = field(default_factory=Counter)
 
     @property

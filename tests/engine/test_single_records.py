@@ -62,6 +62,7 @@ async def test_a_hint_of_a_reversal_takes_it_back(sold: World) -> None:
 async def test_ids_that_the_provider_does_not_know_are_named_once(sold: World) -> None:
     report = await sold.runner().fetch(["sales"], ["7", "1", "7", "8"])
     assert report.unknown == ["7", "8"]
+    assert report.mappings[0].answered == {"1", "7", "8"}
     assert report.failures == []
 
 
@@ -121,6 +122,7 @@ async def test_what_could_not_be_read_fails_the_run_and_is_not_called_unknown(
     sold.stream.before_page = refuse
     report = await sold.runner().fetch(["sales"], ["1", "2"])
     assert (report.mappings[0].state, report.unknown, report.failures) == (state, [], [error])
+    assert report.mappings[0].answered == {"1"}
     assert set(sold.mail.contacts) == {"jo.1@example.com"}  # what was read before is delivered
 
 
