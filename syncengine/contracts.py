@@ -50,7 +50,8 @@ class Clock(Protocol):
 class Memory(Protocol):
     """A small durable map of one connection (group ids, the fingerprint of a file), and a folder for caches.
 
-    What stands here must be possible to find out again: it is never the only copy of anything.
+    What stands here must be possible to find out again; the exception are marks that only make us more careful (an
+    opt-out that its list has forgotten).
     """
 
     @property

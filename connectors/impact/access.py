@@ -1,7 +1,7 @@
 """What a token may read: scopes are given per list, and a missing one shows at the first call only (section 1)."""
 
 import datetime as dt
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any, NamedTuple
 
@@ -34,15 +34,10 @@ async def try_lists(client: ImpactClient, campaign: str, now: dt.datetime) -> li
     await _first(dated(ACTIONS))
     findings = [Finding("ok", "Actions can be read, and so everything that happens to them.")]
     contacts, opt_outs = f"Campaigns/{campaign}/Contacts", f"Campaigns/{campaign}/UnsubscribedContacts"
-    partners = shape("Partners", None, "MediaPartners")
     others = [
         Tried("ActionUpdates", "the stream action_updates; actions don't need it", lambda: dated(UPDATES)),
         Tried("ActionInquiries", "the stream action_inquiries", lambda: dated(INQUIRIES)),
-        Tried(
-            "MediaPartners",
-            "the stream media_partners, and PartnerSince of partner contacts",
-            lambda: client.list("MediaPartners", partners, {}),
-        ),
+        _partners(client),
         Tried(
             "Campaigns/Contacts",
             "the stream partner_contacts",
@@ -54,7 +49,37 @@ async def try_lists(client: ImpactClient, campaign: str, now: dt.datetime) -> li
             lambda: client.results(opt_outs),
         ),
     ]
-    for tried in others:
+    return findings + await _try(others)
+
+
+async def try_partners(client: ImpactClient) -> list[Finding]:
+    """The only other list that belongs to no campaign; all that can be tried without one."""
+    return await _try([_partners(client)])
+
+
+def without_campaigns(account: str) -> Finding:
+    """What it means that the campaigns can't be listed."""
+    return Finding(
+        "warning",
+        f"{account}: Campaigns can't be read ({FORBIDDEN}). Mappings that choose no campaigns in their options fail; "
+        "what is read by campaign was not tried here.",
+        "Give the API token the scope Campaigns, method GET, or set `campaigns` among the options of each mapping.",
+    )
+
+
+def _partners(client: ImpactClient) -> Tried:
+    kind = shape("Partners", None, "MediaPartners")
+    return Tried(
+        "MediaPartners",
+        "the stream media_partners, and PartnerSince of partner contacts",
+        lambda: client.list("MediaPartners", kind, {}),
+    )
+
+
+async def _try(lists: Sequence[Tried]) -> list[Finding]:
+    """A warning for each that can't be read. Raises AuthError where the token itself is refused."""
+    findings: list[Finding] = []
+    for tried in lists:
         try:
             await _first(tried.ask())
         except (AuthError, ProviderError) as error:

@@ -7,10 +7,11 @@ updated" (tracked, modified, reversed), one LockingDate (approved by date), and 
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from typing import Any
 
+import structlog
 from pydantic import BaseModel
 
 from connectors.impact.campaigns import choose_campaigns
-from connectors.impact.client import ImpactClient
+from connectors.impact.client import ImpactClient, Unanswerable
 from connectors.impact.kinds import ACTION_FIELDS, ACTIONS
 from connectors.impact.passes import Reader, read_changes, read_lockings
 from connectors.impact.settings import PASSES, ActionOptions, CampaignOptions, ImpactSettings
@@ -18,6 +19,8 @@ from connectors.impact.sweep import Sweeper
 from syncengine.contracts import Checkpoint, Clock, Open, Page, Range
 
 SWEPT = "open"
+
+log = structlog.get_logger(__name__)
 
 
 class ActionStream:
@@ -62,11 +65,19 @@ class ActionStream:
 async def fetch(
     reader: Reader, ids: Collection[str], options: CampaignOptions, fields: frozenset[str] | None, watcher: Any
 ) -> AsyncGenerator[Page, None]:
-    """Single records by id; those of campaigns that aren't chosen are left out. Raises as `ImpactClient.single`."""
+    """Single records by id; those of campaigns that aren't chosen are left out.
+
+    So is an id that is refused (400, or another 4xx that no document explains): it is none, and holds back no other.
+    Raises what else `ImpactClient.single` does.
+    """
     kind = reader.kind
     names = kind.names(fields)
     for id in ids:
-        row = await reader.client.single(kind.resource, id, kind.single)
+        try:
+            row = await reader.client.single(kind.resource, id, kind.single)
+        except Unanswerable as refusal:
+            log.warning("an id is refused and taken as unknown", resource=kind.resource, code=refusal.code)
+            continue
         if row is None:
             continue
         campaign = str(row.get("CampaignId") or "")

@@ -100,18 +100,25 @@ class ImpactClient:
     async def results(self, resource: str) -> AsyncGenerator[Sequence[Mapping[str, Any]], None]:
         """Walk one of the lists that count their pages from 0; their links name another path and are not followed.
 
-        Raises as `list`; a list that ends before its stated total is no list.
+        Raises as `list`; one without its key, or that ends before its stated total or on a stated page without rows,
+        is no list: an opt-out that isn't seen would be undone.
         """
         count = 0
+        total: int | None = None
         for number in range(LONGEST_LIST):
             params = {"Page": number, "PageSize": RESULTS_PAGE_SIZE}
             answer = await self._get(resource, f"{self._root}/{resource}", params)
             page = decode_results(answer.content, resource)
-            pages, total = to_count(page.pages), to_count(page.total)
+            if page.rows is None:
+                raise Unanswerable(f"{self._label}: the answer has no {resource}.", code="incomplete")
+            pages, stated = to_count(page.pages), to_count(page.total)
+            total = total if stated is None else stated
             count += len(page.rows)
             last = number + 1 >= pages if pages is not None else len(page.rows) < RESULTS_PAGE_SIZE
             if last and total is not None and count < total:
                 raise Unanswerable(f"{self._label}: {count} of {total} {resource} came.", code="incomplete")
+            if last and pages is not None and pages > 1 and not page.rows:
+                raise Unanswerable(f"{self._label}: the last page of {resource} has no rows.", code="incomplete")
             yield page.rows
             if last:
                 return

@@ -9,17 +9,18 @@ from typing import ClassVar, Self
 import httpx
 from pydantic import BaseModel
 
-from connectors.impact.access import try_lists
+from connectors.impact.access import try_lists, try_partners, without_campaigns
 from connectors.impact.actions import ActionStream
 from connectors.impact.calls import CallReports, CallsNotConfigured
 from connectors.impact.campaigns import CampaignStream, read_campaigns
-from connectors.impact.client import ImpactClient
+from connectors.impact.client import FORBIDDEN, ImpactClient
 from connectors.impact.inquiries import InquiryStream
 from connectors.impact.partners import ContactStream, MediaPartnerStream, UnsubscribedStream
 from connectors.impact.resolving import InquiryDestination
 from connectors.impact.settings import ImpactSettings
 from connectors.impact.updates import UpdateStream
 from syncengine.contracts import Context, Destination, Finding, Lookup, Stream
+from syncengine.errors import AuthError
 from syncengine.http import HttpClient, Pace
 
 PACE = Pace(1000, 3600)
@@ -51,7 +52,7 @@ class ImpactConnection:
             "action_inquiries": InquiryStream(client, clock, settings),
             "campaigns": CampaignStream(client, clock),
             "media_partners": MediaPartnerStream(client, clock),
-            "partner_contacts": ContactStream(client, clock),
+            "partner_contacts": ContactStream(client, clock, context.memory),
             "unsubscribed_contacts": UnsubscribedStream(client, clock),
         }
         self._calls = CallReports(settings.call_data, context) if settings.call_data is not None else None
@@ -63,14 +64,21 @@ class ImpactConnection:
 
     async def check(self) -> Sequence[Finding]:
         """Ask for the campaigns, and once for every other list of one of them: each has a scope of its own."""
-        campaigns = await read_campaigns(self._client)
         account = f"Account {self._sid[:SHOWN]}…"
-        if not campaigns:
-            return [Finding("warning", f"{account}: no campaigns, so nothing to read.", "Is it the brand's account?")]
-        states = Counter(row.get("State") or "without state" for row in campaigns)
-        spread = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-        findings = [Finding("ok", f"{account}: {len(campaigns)} campaigns ({spread}).")]
-        findings += await try_lists(self._client, campaigns[0]["Id"], self._clock.now())
+        try:
+            campaigns = await read_campaigns(self._client)
+        except AuthError as error:
+            if error.code != FORBIDDEN:
+                raise
+            findings = [without_campaigns(account), *await try_partners(self._client)]
+        else:
+            if not campaigns:
+                missing = f"{account}: no campaigns, so nothing to read."
+                return [Finding("warning", missing, "Is it the brand's account?")]
+            states = Counter(row.get("State") or "without state" for row in campaigns)
+            spread = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+            findings = [Finding("ok", f"{account}: {len(campaigns)} campaigns ({spread}).")]
+            findings += await try_lists(self._client, campaigns[0]["Id"], self._clock.now())
         if self._calls is not None:
             findings.append(await self._calls.check())
         left = self._http.limiter.remaining()

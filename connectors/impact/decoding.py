@@ -44,9 +44,12 @@ class Envelope(msgspec.Struct):
 
 
 class Results(msgspec.Struct):
-    """A list that counts its pages from 0 (impact.md section 3). Its rows are few, so they are decoded whole."""
+    """A list that counts its pages from 0 (impact.md section 3). Its rows are few, so they are decoded whole.
 
-    rows: list[dict[str, Any]] = msgspec.field(name="Results", default_factory=list)
+    `rows` is None where the answer has none: that is no empty list.
+    """
+
+    rows: list[dict[str, Any]] | None = msgspec.field(name="Results", default=None)
     pages: Any = msgspec.field(default=None, name="NumPages")
     total: Any = msgspec.field(default=None, name="Total")
 

@@ -5,20 +5,24 @@ an equal record costs nothing.
 """
 
 import hashlib
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
+import structlog
 from pydantic import BaseModel
 
 from connectors.impact.campaigns import choose_campaigns, pick, read_campaigns
 from connectors.impact.client import ImpactClient
 from connectors.impact.decoding import read_row, shape, to_moment
+from connectors.impact.opt_outs import OptOuts, fold_address, mark
 from connectors.impact.position import Position
 from connectors.impact.settings import CampaignOptions, NoOptions
 from connectors.impact.windows import wire
-from syncengine.contracts import Checkpoint, Clock, Open, Page, Range, Record
+from syncengine.contracts import Checkpoint, Clock, Memory, Open, Page, Range, Record
 from syncengine.errors import ProviderError
+
+log = structlog.get_logger(__name__)
 
 EVERYBODY = "all"
 JOINED = "+"
@@ -32,7 +36,7 @@ PARTNER_ID, PARTNER_NAME, PARTNER_SINCE = "PartnerId", "PartnerName", "PartnerSi
 UNSUBSCRIBED = "Unsubscribed"
 ADDED_FIELDS = frozenset({PARTNER_ID, PARTNER_NAME, PARTNER_SINCE, UNSUBSCRIBED})
 """What this stream adds: the contact's first company, the day it joined a program first (read from MediaPartners), and
-"true" where the address has opted out of Outreach mail in any campaign. The last two are read only where asked for."""
+"true" where the address ever opted out of Outreach mail in any campaign. The last two are read only where asked for."""
 OPT_OUT_FIELDS = frozenset({"UserEmail", "PartnerId", "CreatedAt", "UpdatedAt"})
 
 
@@ -71,9 +75,10 @@ class ContactStream:
     fields: frozenset[str] | None = CONTACT_FIELDS | ADDED_FIELDS
     moment = "the time of reading"
 
-    def __init__(self, client: ImpactClient, clock: Clock) -> None:
+    def __init__(self, client: ImpactClient, clock: Clock, memory: Memory) -> None:
         self._client = client
         self._clock = clock
+        self._opt_outs = OptOuts(memory)
 
     async def partitions(self, options: CampaignOptions) -> Sequence[str]:
         """One: somebody may be a contact of several campaigns. Raises ConfigError for a campaign that isn't there."""
@@ -85,7 +90,7 @@ class ContactStream:
         """All of them, whatever the position. Raises as `ImpactClient.list`."""
         wanted = CONTACT_FIELDS | ADDED_FIELDS if fields is None else fields
         campaigns = partition.split(JOINED)
-        opted_out: frozenset[str] = frozenset()
+        opted_out: Collection[str] = ()
         if partition == EVERYBODY or UNSUBSCRIBED in wanted:
             everywhere = [row["Id"] for row in await read_campaigns(self._client)]
             campaigns = everywhere if partition == EVERYBODY else campaigns
@@ -104,23 +109,30 @@ class ContactStream:
                     yield Page(records, None, f"campaign {campaign}, contacts")
         yield Page([], Checkpoint(wire(now)), "contacts")
 
-    async def _opted_out(self, campaigns: Sequence[str]) -> frozenset[str]:
-        """Addresses, in lower case, that opted out in any campaign: a no to one mail of the brand is a no."""
+    async def _opted_out(self, campaigns: Sequence[str]) -> Collection[str]:
+        """Marks of the addresses that ever opted out in any campaign: a no to one mail of the brand is a no."""
         found: set[str] = set()
         for campaign in campaigns:
             async with aclosing(self._client.results(_opt_outs(campaign))) as pages:
                 async for rows in pages:
                     found.update(fold_address(row.get("UserEmail")) for row in rows)
-        return frozenset(found)
+        return await self._opt_outs.add(sorted(found - {""}))
 
     async def _since(self) -> dict[str, str]:
-        """Of each partner company the date on which it joined a program first, where that is told."""
+        """Of each partner company the date on which it joined a program first, where that is told.
+
+        A date without an offset is not told: dates are never guessed.
+        """
         found: dict[str, str] = {}
         async with aclosing(_walk_partners(self._client)) as pages:
             async for rows, _ in pages:
                 for row in rows:
-                    joined = [program.get("JoinDate") for program in row.get("Programs") or []]
-                    if dates := [date for date in joined if date]:
+                    programs = [program for program in row.get("Programs") or [] if isinstance(program, dict)]
+                    told = [date for program in programs if (date := program.get("JoinDate"))]
+                    dates = [date for date in told if _is_dated(date)]
+                    if len(dates) < len(told):
+                        log.warning("a JoinDate is no date with an offset, so it is not told", partner=row["Id"])
+                    if dates:
                         found[row["Id"]] = min(dates, key=to_moment)
         return found
 
@@ -155,7 +167,7 @@ class UnsubscribedStream:
         yield Page([], place.moved(now).checkpoint(), scope)
 
 
-def complete(row: dict[str, Any], opted_out: frozenset[str], since: Mapping[str, str]) -> dict[str, Any]:
+def complete(row: dict[str, Any], opted_out: Collection[str], since: Mapping[str, str]) -> dict[str, Any]:
     """A contact with what this stream adds."""
     companies = [account for account in row.get("Accounts") or [] if isinstance(account, dict)]
     first = companies[0] if companies else {}
@@ -165,12 +177,16 @@ def complete(row: dict[str, Any], opted_out: frozenset[str], since: Mapping[str,
         PARTNER_ID: first.get("Id"),
         PARTNER_NAME: first.get("Name"),
         PARTNER_SINCE: min(joined, key=to_moment, default=None),
-        UNSUBSCRIBED: "true" if fold_address(row.get("EmailAddress")) in opted_out else "false",
+        UNSUBSCRIBED: "true" if mark(row.get("EmailAddress")) in opted_out else "false",
     }
 
 
-def fold_address(address: object) -> str:
-    return str(address or "").strip().lower()
+def _is_dated(text: object) -> bool:
+    try:
+        to_moment(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _opt_outs(campaign: str) -> str:

@@ -8,6 +8,7 @@ remembers what is open, and a window without any of it is never asked for.
 import datetime as dt
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from hashlib import blake2b
 from typing import NamedTuple
 
 import msgspec
@@ -18,13 +19,16 @@ from connectors.impact.kinds import Kind
 from connectors.impact.listing import Listing
 from connectors.impact.position import Sweep
 from connectors.impact.windows import HISTORY, LONGEST, Window, Windows, whole_second
-from syncengine.contracts import Checkpoint, Clock, Open, Page, Range
-from syncengine.errors import AuthError
+from syncengine.contracts import Checkpoint, Clock, Open, Page, Range, Record
+from syncengine.errors import AuthError, ProviderError
 
 log = structlog.get_logger(__name__)
 
 FEW = 5
 """So many single records at most are asked for by their ids before a whole window is listed instead."""
+MOST_LEFT = 20
+"""So many of those that no list shows are asked for by their ids in one sweep: an empty list must not cost a quota of
+1,000 requests an hour. The others stay open, and later sweeps choose among them anew."""
 REMEMBERED = 1000
 """The most ids that a checkpoint names as gone; the provider deletes nothing, so there are hardly any."""
 FIRST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
@@ -101,6 +105,8 @@ class _Run:
         self._now = sweeper.clock.now()
         self._gone = dict.fromkeys(sweep.gone)
         self._singles = True
+        self._left: set[str] = set()
+        self._failed: set[str] = set()
 
     @property
     def gone(self) -> tuple[str, ...]:
@@ -116,6 +122,7 @@ class _Run:
             async with aclosing(self._fetch(ancient)) as pages:
                 async for page in pages:
                     yield page
+            self._left |= ancient
         windows = Windows(max(start, reach), whole_second(self._now) + SECOND)
         while (window := windows.following()) is not None:
             ids = await self._open.within(window.start, window.end) - self._gone.keys()
@@ -132,9 +139,15 @@ class _Run:
                 self._listing(self._sweeper.filters).cut(windows, window, refusal)
                 continue
             yield Page([], Sweep(self._sweep.swept, window.end, self.gone).checkpoint(), self._scope(window))
+        async with aclosing(self._read_left()) as pages:
+            async for page in pages:
+                yield page
 
     async def _read_window(self, window: Window, ids: frozenset[str]) -> AsyncGenerator[Page, None]:
-        """One record is asked for by its id; several by the list of what is open, and then those not in it."""
+        """One record is asked for by its id; several by the list of what is open, and then those not in it.
+
+        What no list shows isn't gone: a list that is empty or cut short looks the same. Only a 404 says so.
+        """
         missing = set(ids)
         young = self._sweeper.whole_while_young and window.end > self._now - LONGEST
         steps = [self._sweeper.filters, {}] if not young else [{}]
@@ -143,7 +156,7 @@ class _Run:
             async with aclosing(self._list(window, filters, missing)) as pages:
                 async for page in pages:
                     yield page
-        if len(missing) <= FEW or not steps:
+        if steps and len(missing) <= FEW:
             async with aclosing(self._fetch(missing)) as pages:
                 async for page in pages:
                     yield page
@@ -151,8 +164,7 @@ class _Run:
             async with aclosing(self._list(window, steps[-1], missing)) as pages:
                 async for page in pages:
                     yield page
-        for id in sorted(missing):
-            self._lose(id)
+        self._left |= missing
 
     async def _list(
         self, window: Window, filters: dict[str, str | int], missing: set[str]
@@ -160,25 +172,52 @@ class _Run:
         async with aclosing(self._listing(filters).read(window)) as pages:
             async for answered in pages:
                 records = self._kind.records(answered.rows, self._names, self._now, self._partition)
-                missing.difference_update(record.id for record in records)
+                for record in records:
+                    missing.discard(record.id)
+                    self._gone.pop(record.id, None)  # the provider knows it again
                 yield Page(records, None, self._scope(window))
 
+    async def _read_left(self) -> AsyncGenerator[Page, None]:
+        """Some of those that no list showed, others each time so that none waits for ever behind unreadable ones."""
+        began = self._sweep.swept
+        chosen = sorted(self._left - self._failed, key=lambda id: blake2b(f"{began} {id}".encode()).digest())
+        asked = set(chosen[:MOST_LEFT])
+        self._left -= asked
+        async with aclosing(self._fetch(asked)) as pages:
+            async for page in pages:
+                yield page
+        if self._left | asked:
+            log.warning(
+                "some of what is open could not be read and stays open",
+                resource=self._kind.resource,
+                count=len(self._left | asked),
+                refused=len((self._left | asked) & self._failed),
+                by_id="possible" if self._singles else FORBIDDEN,
+            )
+
     async def _fetch(self, missing: set[str]) -> AsyncGenerator[Page, None]:
-        """Single records. A token may be allowed lists only: then what is missing stays so."""
+        """Single records. A token may be allowed lists only: then what is missing stays so, as does what is refused."""
         for id in sorted(missing) if self._singles else ():
             try:
-                row = await self._sweeper.client.single(self._kind.resource, id, self._kind.single)
+                record = await self._read_single(id)
             except AuthError as error:
                 if error.code != FORBIDDEN:
                     raise
                 self._singles = False
                 return
+            except ProviderError as error:  # one that can't be read holds back no other
+                log.warning("can't be read by its id", resource=self._kind.resource, record=id, code=error.code)
+                self._failed.add(id)
+                continue
             missing.discard(id)
-            if row is None:
+            if record is None:
                 self._lose(id)
             else:
-                record = self._kind.record(row, self._names, self._now, self._partition)
                 yield Page([record], None, f"{self._kind.single} {id}")
+
+    async def _read_single(self, id: str) -> Record | None:
+        row = await self._sweeper.client.single(self._kind.resource, id, self._kind.single)
+        return None if row is None else self._kind.record(row, self._names, self._now, self._partition)
 
     def _lose(self, id: str) -> None:
         """The provider doesn't know it any more, so nothing will become of it: it isn't asked for again."""

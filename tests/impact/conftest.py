@@ -20,16 +20,19 @@ from tests.impact.wire import Wire
 Connect = Callable[..., ImpactConnection]
 
 
-class NoMemory:
-    """The connector keeps nothing there."""
+class KeptMemory:
+    """`syncengine.contracts.Memory` as long as the test. No caches are kept in a folder."""
 
     folder = Path("unused")
 
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+
     async def get(self, key: str) -> str | None:
-        raise AssertionError(key)
+        return self.values.get(key)
 
     async def put(self, key: str, value: str) -> None:
-        raise AssertionError(key)
+        self.values[key] = value
 
 
 @pytest.fixture(autouse=True)
@@ -77,9 +80,18 @@ def source(clock: FakeClock, sandbox: ImpactSandbox, wire: Wire) -> ImpactConnec
     return connection(clock, wire, **sandbox.settings())
 
 
-def connection(clock: FakeClock, transport: httpx.AsyncBaseTransport | None, **settings: Any) -> ImpactConnection:
-    """A connection with made-up credentials, unless `settings` has others. `transport` None: the network."""
+def connection(
+    clock: FakeClock,
+    transport: httpx.AsyncBaseTransport | None,
+    memory: KeptMemory | None = None,
+    /,
+    **settings: Any,
+) -> ImpactConnection:
+    """A connection with made-up credentials, unless `settings` has others. `transport` None: the network.
+
+    `memory` is what an earlier connection left behind.
+    """
     connector = ImpactConnector()
     http = HttpFactory("connections.impact", clock, {}, transport)
     checked = ImpactSettings.model_validate({"account_sid": SID, "auth_token": TOKEN, **settings})
-    return connector.connect(checked, Context(http, NoMemory(), clock, ZoneInfo("America/Toronto")))
+    return connector.connect(checked, Context(http, memory or KeptMemory(), clock, ZoneInfo("America/Toronto")))

@@ -75,6 +75,20 @@ async def test_check_says_which_lists_a_token_may_not_read_and_what_is_missed(
     assert len(provider.requests) == 7
 
 
+async def test_check_goes_on_without_the_scope_of_campaigns_as_far_as_it_can(
+    provider: FakeImpact, connect: Connect
+) -> None:
+    provider.may_list = False
+    provider.forbidden = {"MediaPartners"}
+    provider.headers = {"X-RateLimit-Limit": "500", "X-RateLimit-Remaining": "321", "X-RateLimit-Reset": "1800"}
+    findings = await connect().check()
+    assert [finding.level for finding in findings] == ["warning", "warning", "ok"]
+    campaigns, partners, _quota = findings
+    assert SID[:6] in campaigns.message
+    assert "scope Campaigns," in campaigns.hint
+    assert "media_partners" in partners.message
+
+
 async def test_calls_are_reported_only_with_credentials_of_their_own(connect: Connect) -> None:
     with pytest.raises(ConfigError) as caught:
         connect().destinations["calls"].draft({})

@@ -2,7 +2,8 @@
 
 import datetime as dt
 import math
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping, Sequence
+from typing import Any
 
 import httpx
 import pytest
@@ -11,7 +12,7 @@ from structlog.testing import capture_logs
 from connectors.impact import ImpactConnection
 from connectors.impact.sandbox import Action, ImpactSandbox
 from syncengine.contracts import NOTHING_OPEN, Checkpoint, Page, Range
-from syncengine.errors import ProviderError, StateError, Transient
+from syncengine.errors import AuthError, ProviderError, StateError, Transient
 from tests.clock import NOON, FakeClock
 from tests.impact.conftest import connection
 from tests.impact.ledger import Killed, Ledger
@@ -321,6 +322,118 @@ async def test_a_token_that_may_read_lists_only_misses_nothing(
     assert states(ledger) == {action.id: action.state for action in made}
 
 
+class Untrue:
+    """A connection of which the sweep's lists are empty and single reads refused, as long as `status` says."""
+
+    def __init__(self, clock: FakeClock, sandbox: ImpactSandbox, wire: Wire) -> None:
+        self.lists_are_empty = False
+        self.status: int | None = None
+        self.refused: set[str] = set()
+        self._wire = wire
+        self.source = connection(clock, httpx.MockTransport(self._answer), **sandbox.settings())
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        if self.lists_are_empty and "ActionDateStart" in request.url.params:
+            return httpx.Response(200, content=b"null")
+        id = request.url.path.rpartition("/")[2]
+        if self.status and "/Actions/" in request.url.path and (id in self.refused or not self.refused):
+            return httpx.Response(self.status)
+        return await self._wire.handle_async_request(request)
+
+
+@pytest.fixture
+def untrue(clock: FakeClock, sandbox: ImpactSandbox, wire: Wire) -> Untrue:
+    return Untrue(clock, sandbox, wire)
+
+
+def warnings(lines: Sequence[MutableMapping[str, Any]]) -> list[str]:
+    return [line["event"] for line in lines if line["log_level"] == "warning"]
+
+
+LEFT = "some of what is open could not be read and stays open"
+
+
+@pytest.mark.parametrize("status", [None, 403])
+@pytest.mark.parametrize("age", [5, 120])
+async def test_lists_that_are_empty_once_finish_nothing(
+    sandbox: ImpactSandbox, untrue: Untrue, clock: FakeClock, ledger: Ledger, age: float, status: int | None
+) -> None:
+    """Nothing but a 404 of a single read says that an action is gone."""
+    made = [create(sandbox, age + number / 24) for number in range(8)]
+    await ledger.sync(untrue.source)
+    untrue.lists_are_empty, untrue.status = True, status
+    clock.move(ONE_DAY)
+    with capture_logs() as lines:
+        await ledger.sync(untrue.source)
+    assert warnings(lines) == ([LEFT] if status else [])
+    untrue.lists_are_empty, untrue.status = False, None
+    for action in made:
+        sandbox.book.approve(action.id)
+    clock.move(ONE_DAY)
+    await ledger.sync(untrue.source)
+    assert states(ledger) == {action.id: "APPROVED" for action in made}
+
+
+async def test_what_no_list_shows_is_asked_for_by_id_twenty_a_sweep_and_others_the_next_time(
+    sandbox: ImpactSandbox, untrue: Untrue, wire: Wire, clock: FakeClock, ledger: Ledger
+) -> None:
+    for number in range(50):
+        create(sandbox, 120 + number / 24)
+    await ledger.sync(untrue.source)
+    untrue.lists_are_empty = True
+    asked = []
+    for _ in range(2):
+        clock.move(ONE_DAY)
+        wire.requests.clear()
+        with capture_logs() as lines:
+            await ledger.sync(untrue.source)
+        asked.append({each for each in wire.asked() if each.startswith("Actions/")})
+        assert [line["count"] for line in lines if line["event"] == LEFT] == [30]
+    assert [len(each) for each in asked] == [20, 20]
+    assert asked[0] != asked[1]
+
+
+async def test_an_action_that_was_gone_and_is_listed_again_is_watched_again(
+    sandbox: ImpactSandbox, untrue: Untrue, clock: FakeClock, ledger: Ledger
+) -> None:
+    back, other = create(sandbox, 120), create(sandbox, 119)
+    third = create(sandbox, 118)
+    await ledger.sync(untrue.source)
+    untrue.lists_are_empty, untrue.status, untrue.refused = True, 404, {back.id}
+    clock.move(ONE_DAY)
+    await ledger.sync(untrue.source)
+    assert back.id in ledger.checkpoints["1000/open"]
+    untrue.lists_are_empty, untrue.status = False, None
+    clock.move(ONE_DAY)
+    await ledger.sync(untrue.source)
+    assert back.id not in ledger.checkpoints["1000/open"]
+    for action in (back, other, third):
+        sandbox.book.approve(action.id)
+    clock.move(ONE_DAY)
+    await ledger.sync(untrue.source)
+    assert set(states(ledger).values()) == {"APPROVED"}
+
+
+@pytest.mark.parametrize("age", [100, 1200])
+async def test_one_action_that_cannot_be_read_alone_holds_back_no_other(
+    sandbox: ImpactSandbox, untrue: Untrue, clock: FakeClock, ledger: Ledger, age: int
+) -> None:
+    """In the reach of the lists its window is listed instead; beyond it, it stays open."""
+    bad, others = create(sandbox, 160), [create(sandbox, 159), create(sandbox, 5)]
+    await ledger.sync(untrue.source)
+    clock.move((age - 100) * ONE_DAY)
+    untrue.status, untrue.refused = 400, {bad.id}
+    for action in (bad, *others):
+        sandbox.book.approve(action.id)
+    clock.move(ONE_DAY)
+    with capture_logs() as lines:
+        await ledger.sync(untrue.source)
+    in_reach = age == 100
+    assert states(ledger) == {bad.id: "APPROVED" if in_reach else "PENDING"} | {each.id: "APPROVED" for each in others}
+    assert warnings(lines)[-2:] == (["can't be read by its id", LEFT] if not in_reach else ["can't be read by its id"])
+    assert (bad.id in ledger.watched("1000/open")) is not in_reach
+
+
 async def test_an_open_action_beyond_the_reach_of_the_lists_is_asked_for_by_id(
     sandbox: ImpactSandbox, source: ImpactConnection, clock: FakeClock, ledger: Ledger
 ) -> None:
@@ -435,6 +548,21 @@ async def test_an_unknown_action_and_one_of_another_campaign_are_in_no_page(
 async def test_an_id_with_a_slash_asks_for_nothing_else(source: ImpactConnection, wire: Wire) -> None:
     assert await fetch(source, "../Campaigns?x=1") == []
     assert wire.requests[0].url.raw_path.endswith(b"/Actions/..%2FCampaigns%3Fx%3D1")
+
+
+async def test_an_id_that_is_refused_is_unknown_and_holds_back_no_other(sandbox: ImpactSandbox, untrue: Untrue) -> None:
+    mine = create(sandbox, 3)
+    untrue.status, untrue.refused = 400, {"no-id"}
+    assert ids(await fetch(untrue.source, "no-id", mine.id)) == {mine.id}
+
+
+@pytest.mark.parametrize(("status", "error"), [(403, AuthError), (405, ProviderError)])
+async def test_other_trouble_with_single_actions_is_raised(
+    sandbox: ImpactSandbox, untrue: Untrue, status: int, error: type[Exception]
+) -> None:
+    untrue.status = status
+    with pytest.raises(error):
+        await fetch(untrue.source, create(sandbox, 3).id)
 
 
 async def test_nothing_is_watched_without_an_engine(source: ImpactConnection) -> None:

@@ -247,6 +247,10 @@ OPT_OUT = {"UserEmail": "jo@example.com", "PartnerId": 1, "CreatedAt": "2026-07-
         ({"NumPages": 1, "Total": 2, "Results": [{**OPT_OUT, "CreatedAt": "2026-07-01T00:00:00Z"}]}, "incomplete"),
         ({"NumPages": 9999, "Total": 9999, "Results": []}, "too_many"),
         ({"NumPages": 1, "Total": 1}, "incomplete"),
+        ({}, "incomplete"),
+        ({"NumPages": 1, "Total": 0}, "incomplete"),
+        ({"NumPages": 1, "Total": 0, "Results": None}, "incomplete"),
+        ({"NumPages": 2, "Results": []}, "incomplete"),
         ({"Results": "jo@example.com"}, "not_json"),
     ],
 )
