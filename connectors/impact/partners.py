@@ -131,7 +131,7 @@ class ContactStream:
                     told = [date for program in programs if (date := program.get("JoinDate"))]
                     dates = [date for date in told if _is_dated(date)]
                     if len(dates) < len(told):
-                        log.warning("a JoinDate is no date with an offset, so it is not told", partner=row["Id"])
+                        log.warning("a JoinDate is no date with an offset, so it is not told", record=row["Id"])
                     if dates:
                         found[row["Id"]] = min(dates, key=to_moment)
         return found

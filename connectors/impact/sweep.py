@@ -190,9 +190,9 @@ class _Run:
             log.warning(
                 "some of what is open could not be read and stays open",
                 resource=self._kind.resource,
-                count=len(self._left | asked),
-                refused=len((self._left | asked) & self._failed),
-                by_id="possible" if self._singles else FORBIDDEN,
+                records=len(self._left | asked),
+                errors=len((self._left | asked) & self._failed),
+                reason="left for the next sweep" if self._singles else FORBIDDEN,
             )
 
     async def _fetch(self, missing: set[str]) -> AsyncGenerator[Page, None]:

@@ -285,9 +285,7 @@ def test_a_destination_that_can_not_be_walked_is_named(world: World) -> None:
     assert auditable(destinations) == ["mail.contacts"]
 
 
-async def test_a_list_of_a_group_that_is_short_ends_no_membership(
-    shop: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_list_of_a_group_that_is_short_ends_no_membership(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
     walk = shop.mail.walk
 
     async def short(groups: Any, fields: Any) -> Walk:

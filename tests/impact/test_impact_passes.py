@@ -388,7 +388,7 @@ async def test_what_no_list_shows_is_asked_for_by_id_twenty_a_sweep_and_others_t
         with capture_logs() as lines:
             await ledger.sync(untrue.source)
         asked.append({each for each in wire.asked() if each.startswith("Actions/")})
-        assert [line["count"] for line in lines if line["event"] == LEFT] == [30]
+        assert [line["records"] for line in lines if line["event"] == LEFT] == [30]
     assert [len(each) for each in asked] == [20, 20]
     assert asked[0] != asked[1]
 
