@@ -67,14 +67,14 @@ class ImpactClient:
         self._label = label
 
     async def list(
-        self, resource: str, shape: Shape, params: Params, *, most_pages: int = LONGEST_LIST
+        self, resource: str, shape: Shape, params: Params, *, most_pages: int = LONGEST_LIST, once: bool = False
     ) -> AsyncGenerator[Rows, None]:
-        """Walk a list page by page; each request leaves when its page is asked for.
+        """Walk a list page by page; each request leaves when its page is asked for. `once`: it isn't repeated here.
 
         Raises Unanswerable, AuthError (401, 403) and what `HttpClient.send` raises. With `most_pages` 1 every answer is
         whole by itself: no row can move from one page to another in between.
         """
-        answer = await self._get(resource, f"{self._root}/{resource}", params)
+        answer = await self._get(resource, f"{self._root}/{resource}", params, once)
         followed: Counter[str] = Counter()
         total: int | None = None
         count = 0
@@ -95,7 +95,7 @@ class ImpactClient:
                 raise Unanswerable(f"{self._label}: a page of {resource} leads back to itself.", code="loop")
             if len(followed) > most_pages:
                 raise Unanswerable(f"{self._label}: {resource} go on after {most_pages} pages.", code="too_many")
-            answer = await self._get(resource, following, None)
+            answer = await self._get(resource, following, None, once)
 
     async def results(self, resource: str) -> AsyncGenerator[Sequence[Mapping[str, Any]], None]:
         """Walk one of the lists that count their pages from 0; their links name another path and are not followed.
@@ -149,8 +149,8 @@ class ImpactClient:
             code=FORBIDDEN,
         )
 
-    async def _get(self, resource: str, path: str, params: Params | None) -> Answer:
-        answer = await self.http.send("GET", path, what=f"list of {resource}", params=params)
+    async def _get(self, resource: str, path: str, params: Params | None, once: bool = False) -> Answer:
+        answer = await self.http.send("GET", path, what=f"list of {resource}", params=params, once=once)
         self._admit(resource, answer)
         return answer
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from connectors.impact.client import MOST_PAGES, PAGE_SIZE, ImpactClient, Unanswerable
 from connectors.impact.decoding import Shape, to_moment, to_text
 from connectors.impact.windows import SPARE, Window, Windows, wire
-from syncengine.errors import ProviderError, Transient
+from syncengine.errors import ProviderError, RateLimited, Transient
 from syncengine.http import Params
 
 DAY = dt.timedelta(days=1)
@@ -65,10 +65,11 @@ class Listing(NamedTuple):
         Raises ProviderError (an ignored filter, a date missing, a window that stays unreadable) besides what the client
         raises; windows that came with `last` before are complete.
         """
+        met: dict[Window, str] = {}  # the trouble that a slow list had there
         while (window := windows.following()) is not None:
             count = 0
             try:
-                async with aclosing(self.read(window)) as pages:
+                async with aclosing(self.read(window, once=self.dates.slow and met.get(window) != "other")) as pages:
                     async for page in pages:
                         count += len(page.rows)
                         yield page
@@ -76,11 +77,24 @@ class Listing(NamedTuple):
             except Unanswerable as refusal:
                 self.cut(windows, window, refusal)
             except Transient as trouble:
-                if not self.dates.slow or trouble.code != GATEWAY_TIMEOUT or not window.can_be_cut:
+                if not self.dates.slow or isinstance(trouble, RateLimited) or met.get(window) == "other":
                     raise
-                windows.cut(window, max(2, -(-(window.end - window.start) // DAY)))
+                met[window] = self._slow_trouble(windows, window, trouble, met.get(window))
 
-    async def read(self, window: Window) -> AsyncGenerator[Answered, None]:
+    def _slow_trouble(self, windows: Windows, window: Window, trouble: Transient, before: str | None) -> str:
+        """A 504 may mean that the window is too long: waiting longer and longer for it would hold up all else."""
+        if trouble.code != GATEWAY_TIMEOUT:
+            windows.again(window)  # with all patience
+            return "other"
+        if before is None:
+            windows.again(window)
+        elif window.can_be_cut:
+            windows.cut(window, max(2, -(-(window.end - window.start) // DAY)))
+        else:
+            raise trouble
+        return GATEWAY_TIMEOUT
+
+    async def read(self, window: Window, *, once: bool = False) -> AsyncGenerator[Answered, None]:
         """The rows of one window. Raises Unanswerable where there are more than a page, unless it can't be cut."""
         params: dict[str, str | int] = {
             "CampaignId": self.campaign,
@@ -90,7 +104,7 @@ class Listing(NamedTuple):
             "PageSize": PAGE_SIZE,
         }
         most = 1 if window.can_be_cut else MOST_PAGES
-        async with aclosing(self.client.list(self.resource, self.shape, params, most_pages=most)) as pages:
+        async with aclosing(self.client.list(self.resource, self.shape, params, most_pages=most, once=once)) as pages:
             async for rows, last in pages:
                 self._verify(rows, window)
                 yield Answered(window, rows, last)

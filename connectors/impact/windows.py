@@ -76,6 +76,10 @@ class Windows:
         if self._room is None or rows * 2 < self._room:
             self._step = min(LONGEST, self._step * 2)
 
+    def again(self, window: Window) -> None:
+        """The last window comes once more."""
+        self._waiting.append(window)
+
     def cut(self, window: Window, number: int = 2, room: int | None = None) -> None:
         """Go on with this many parts of a window instead. `room`: how many rows fit on a page."""
         parts = window.parts(number)

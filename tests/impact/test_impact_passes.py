@@ -466,9 +466,12 @@ async def test_a_gateway_that_always_gives_up_fails_and_skips_nothing(
     before = dict(ledger.checkpoints)
     clock.move(2 * HOUR)
     sandbox.switches.locking_504 = "always"
+    asked, began = len(sandbox.seen), clock.now()
     with pytest.raises(Transient):
         await ledger.sync(source)
     assert ledger.checkpoints["1000/locked"] == before["1000/locked"]
+    assert len(sandbox.seen) - asked < 40  # two tries of each length, down to the shortest
+    assert clock.now() - began < dt.timedelta(seconds=10)  # nobody waits longer and longer for each
 
 
 @pytest.mark.parametrize("ignored", [{"LockingDateStart", "LockingDateEnd"}, {"ActionDateStart", "ActionDateEnd"}])
