@@ -56,7 +56,7 @@ lock: ## resolve the dependencies of pyproject.toml into requirements.lock
 	@place=$$(mktemp -d) && trap 'rm -rf "$$place"' EXIT && \
 	$(PYTHON) -m venv "$$place" && "$$place/bin/python" -m pip install --quiet --disable-pip-version-check uv && \
 	"$$place/bin/uv" --no-config pip compile pyproject.toml --group dev --extra postgresql --universal \
-	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet \
+	  --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet \
 	  $(ARGS) --output-file requirements.lock
 
 clean: ## remove what setup and the checks made
