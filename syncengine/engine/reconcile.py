@@ -194,7 +194,7 @@ class Reconciler:
         self._guard(name, findings, len(missing))
         if missing:
             findings.deleted = sorted(await real.absent(missing))
-        findings.left = await _confirmed(destination, findings.left)
+        findings.left = await _left_indeed(destination, findings.left)
         if self._stopping():
             part.state = "stopped"
             return
@@ -260,7 +260,7 @@ class Reconciler:
         return len(drifted)
 
 
-async def _confirmed(destination: Destination, left: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+async def _left_indeed(destination: Destination, left: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
     """Those who left a group as the provider says it again: one list that came back short ends no membership."""
     if not left or not isinstance(destination, Standings):
         return left

@@ -31,6 +31,7 @@ from tests.engine.world import TORONTO, Fields, Killed, MemoryDestination, Memor
 from tests.impact.conftest import connection
 from tests.impact.history import CAMPAIGNS, DAY, MINUTE, START, History
 from tests.impact.wire import Wire
+from tests.quick import QUICK
 
 T = TypeVar("T")
 Ends = tuple[str, int] | None
@@ -44,8 +45,6 @@ BUYERS = 4
 """So few people that most have bought more than once."""
 ROUNDS = 4
 """So many more syncs bring everything to rest: what a kill left in doubt is asked for, then what it held up is sent."""
-SHARED = Path("/dev/shm")  # noqa: S108 - the folder in it has a name of its own
-QUICK = SHARED if SHARED.is_dir() else None
 LOOKUP = {"from": "crm.customers", "key": "{{ CustomerId }}", "as": "customer"}
 SPECS: dict[str, dict[str, Any]] = {
     "sales": {

@@ -24,6 +24,7 @@ from tests.promises.checks import check, check_rest, picture
 from tests.promises.model import EXPRESS_SALES, OTHER_SALES, RETURNS, SALES
 from tests.promises.troubles import FINE, KINDS, WALKING
 from tests.promises.world import Outside, World
+from tests.quick import QUICK
 
 T = TypeVar("T")
 DAY = 86_400
@@ -51,9 +52,6 @@ overlooked = st.fixed_dictionaries(
 DOUBT_ENDS = 20 * 3600
 """Seconds; the provider works its batches off before a day is over."""
 LONGEST_RETRY = 7 * 3600
-SHARED = Path("/dev/shm")  # noqa: S108 - the folder in it has a name of its own
-QUICK = SHARED if SHARED.is_dir() else None
-"""Where there is a folder in memory, the state file is there: thousands of merchants would wait for the disk."""
 ROUNDS = 8
 """Syncs in which everything comes to rest: retries wait at most six hours."""
 
