@@ -8,10 +8,16 @@ import datetime as dt
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Final, Literal
 
 import msgspec
 
 Scalar = str | int | float | bool
+
+Stop = Literal["", "unsubscribe", "delete"]
+"""That somebody is to be written to no more: unsubscribed at the provider, or erased there. Empty: neither."""
+STOPS: Final[tuple[Stop, ...]] = ("", "unsubscribe", "delete")
+"""The weakest first."""
 
 UNKNOWN_TERM_DAYS = 183
 """How long a consent of unknown term counts when two are compared: six months, the shortest implied term of CASL
@@ -44,14 +50,23 @@ class Consent(msgspec.Struct, frozen=True, omit_defaults=True):
 class Draft(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a mapping makes of one record, validated by the destination. Each part folds in its own way.
 
-    `key` names the target (an e-mail address). `fields`: the newest record's value stands. `groups`: all of them.
-    `consent`: the best one.
+    `key` names the target (an e-mail address). `fields`: the newest record's value stands. `groups`: all of them, as
+    references (`bind_group`). `consent`: the best one. `leave`: groups to be out of, whoever put the target there; of a
+    group that is in one draft's `groups` and in another's `leave`, the newest record decides. `exact`: of any draft,
+    then the groups asked for are all that there may be. `stop`: the strongest, and nothing else is asked for then.
+    `ask`: the provider is to ask the person first (double opt-in); it counts where no draft brings a consent.
+    `renews`: the draft asks for nothing by itself; its consent counts where another draft stands.
     """
 
     key: str
     fields: dict[str, Scalar] = {}
     groups: tuple[str, ...] = ()
     consent: Consent | None = None
+    leave: tuple[str, ...] = ()
+    exact: bool = False
+    stop: Stop = ""
+    ask: bool = False
+    renews: bool = False
 
 
 class LiveDraft(msgspec.Struct, frozen=True):
@@ -73,41 +88,86 @@ class LiveDraft(msgspec.Struct, frozen=True):
 class Desired(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a target should be: the fold of its live drafts. Without any draft it is empty: nothing is asked for.
 
-    `fields` and `groups` are in sorted order, so that equal values have equal encodings.
+    `fields`, `groups` and `leave` are in sorted order, so that equal values have equal encodings. With `stop` nothing
+    else is asked for.
     """
 
     fields: dict[str, Scalar] = {}
     once: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     consent: Consent | None = None
+    leave: tuple[str, ...] = ()
+    exact: bool = False
+    stop: Stop = ""
+    ask: bool = False
 
 
-@lru_cache(maxsize=10_000)  # titles are few, and are compared at every step
-def group_identity(title: str) -> str:
-    """By what two titles name the same group: trimmed, Unicode NFC, case-folded."""
-    return unicodedata.normalize("NFC", title.strip()).casefold()
+BOUND: Final = "\x1f"
+"""Stands between title and key of a bound group: a control character that no title may have."""
+
+
+def bind_group(title: str, key: str) -> str:
+    """A reference to the group that has this key, whatever its title is by now; `title` is for making it.
+
+    Everywhere a group is named by a reference, and a plain title is one too.
+    """
+    return f"{title}{BOUND}{key}"
+
+
+def group_title(reference: str) -> str:
+    """The title in a reference, for people and for making the group."""
+    return reference.partition(BOUND)[0]
+
+
+def group_key(reference: str) -> str:
+    """The key that a reference is bound to; empty where it is a plain title."""
+    return reference.partition(BOUND)[2]
+
+
+@lru_cache(maxsize=10_000)  # groups are few, and are compared at every step
+def group_identity(reference: str) -> str:
+    """By what two references name the same group: the key; else the title trimmed, Unicode NFC and case-folded."""
+    title, bound, key = reference.partition(BOUND)
+    return f"{bound}{key}" if bound else unicodedata.normalize("NFC", title.strip()).casefold()
 
 
 def fold(drafts: Iterable[LiveDraft]) -> Desired:
     """Fold the live drafts of one key, of all mappings, in any order."""
     ordered = sorted(drafts, key=LiveDraft.order)
+    if all(live.draft.renews for live in ordered):
+        return Desired()
+    stop = max((live.draft.stop for live in ordered), key=STOPS.index)
+    if stop:
+        return Desired(stop=stop)
     fields: dict[str, Scalar] = {}
     once: dict[str, bool] = {}
     groups: dict[str, str] = {}
+    leave: dict[str, str] = {}
     consent: Consent | None = None
     for live in ordered:
-        for name, value in live.draft.fields.items():
+        draft = live.draft
+        consent = better(consent, draft.consent)
+        if draft.renews:
+            continue
+        for name, value in draft.fields.items():
             fields[name] = value
             once[name] = name in live.once
-        for title in live.draft.groups:
-            identity = group_identity(title)
-            groups[identity] = min(title, groups.get(identity, title))
-        consent = better(consent, live.draft.consent)
+        for reference in draft.groups:
+            identity = group_identity(reference)
+            leave.pop(identity, None)
+            # a bound group has its newest title; of a plain one the spelling that sorts first, for it can't matter
+            groups[identity] = reference if group_key(reference) else min(reference, groups.get(identity, reference))
+        for reference in draft.leave:
+            groups.pop(group_identity(reference), None)
+            leave[group_identity(reference)] = reference
     return Desired(
         fields=dict(sorted(fields.items())),
         once=tuple(sorted(name for name, only in once.items() if only)),
         groups=tuple(sorted(groups.values())),
         consent=consent,
+        leave=tuple(sorted(leave.values())),
+        exact=any(live.draft.exact for live in ordered if not live.draft.renews),
+        ask=consent is None and any(live.draft.ask for live in ordered),
     )
 
 

@@ -19,7 +19,7 @@ import msgspec
 from pydantic import BaseModel
 
 from mappings.durations import Duration
-from mappings.fold import Consent, Draft, Scalar, group_identity
+from mappings.fold import Consent, Draft, Scalar, Stop, bind_group, group_identity, group_key, group_title
 
 if TYPE_CHECKING:
     from syncengine.http import HttpFactory
@@ -28,8 +28,8 @@ __all__ = [
     "NOTHING_OPEN", "Attempt", "Attempts", "Auditable", "Change", "Checkpoint", "Clock", "Connection", "Connector",
     "Consent", "Context", "Destination", "Dossier", "Draft", "Duration", "Explaining", "Fetching", "Finding", "Found",
     "Lookup", "Mail", "Memory", "Open", "Outcome", "Page", "Part", "Permitted", "Range", "Record", "RemoteKey",
-    "Resumable", "Row", "Scalar", "Settled", "Standing", "Standings", "Stream", "Suppressing", "Suppression", "Walk",
-    "group_identity",
+    "Resumable", "Row", "Scalar", "Settled", "Standing", "Standings", "Stop", "Stream", "Suppressing", "Suppression",
+    "Walk", "bind_group", "group_identity", "group_key", "group_title",
 ]  # fmt: skip
 
 # --- what the engine gives a connector -------------------------------------------------------------------------------
@@ -245,9 +245,11 @@ class Lookup(Protocol):
 class Change(msgspec.Struct, frozen=True):
     """The difference between what one target should be and what was delivered. Never empty.
 
-    `create`: it is not known to be there. `fields`: those to set, others are left alone. Groups are titles. `consent`
-    is the one to state with every request about this target (the best of what is asked for, delivered and read); None:
-    none is known. `renew`: the consent is better than the one there, so the change is worth sending for it alone.
+    `create`: it is not known to be there. `fields`: those to set, others are left alone. Groups are references: titles,
+    or what `bind_group` made. `consent` is the one to state with every request about this target (the best of what is
+    asked for, delivered and read); None: none is known. `renew`: the consent is better than the one there, so the
+    change is worth sending for it alone. `exact`: these groups are all that it may be in. `stop`: unsubscribe or erase
+    it, and nothing else. `ask`: it isn't there, and the provider is to ask the person, with what else is in the change.
     """
 
     key: str
@@ -258,21 +260,30 @@ class Change(msgspec.Struct, frozen=True):
     leave: frozenset[str]
     consent: Consent | None
     renew: bool
+    exact: frozenset[str] | None = None
+    stop: Stop = ""
+    ask: bool = False
 
 
 class Part(msgspec.Struct, frozen=True):
-    """What one request carries for one target: some of its change."""
+    """What one request carries for one target: some of its change. `exact`: all groups that it may be in.
+
+    A part that asks (`ask`) is never sent a second time by itself: a second question would be a second mail.
+    """
 
     key: str
     fields: dict[str, Scalar] = {}
     join: tuple[str, ...] = ()
     leave: tuple[str, ...] = ()
     consent: Consent | None = None
+    exact: tuple[str, ...] | None = None
+    stop: Stop = ""
+    ask: bool = False
 
     @property
     def adds(self) -> bool:
         """Whether it could create, revive or add to a contact: such a part never goes to a suppressed address."""
-        return bool(self.fields or self.join or self.consent)
+        return bool(self.fields or self.join or self.consent or self.exact or self.ask)
 
 
 class Attempt(NamedTuple):
