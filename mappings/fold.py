@@ -55,7 +55,7 @@ class Draft(msgspec.Struct, frozen=True, omit_defaults=True):
     group that is in one draft's `groups` and in another's `leave`, the newest record decides. `exact`: of any draft,
     then the groups asked for are all that there may be. `stop`: the strongest, and nothing else is asked for then.
     `ask`: the provider is to ask the person first (double opt-in); it counts where no draft brings a consent.
-    `renews`: the draft asks for nothing by itself; its consent counts where another draft stands.
+    `renews`: the draft asks for nothing by itself; its consent counts where another draft brings one.
     """
 
     key: str
@@ -134,9 +134,8 @@ def group_identity(reference: str) -> str:
 def fold(drafts: Iterable[LiveDraft]) -> Desired:
     """Fold the live drafts of one key, of all mappings, in any order."""
     ordered = sorted(drafts, key=LiveDraft.order)
-    if all(live.draft.renews for live in ordered):
-        return Desired()
-    stop = max((live.draft.stop for live in ordered), key=STOPS.index)
+    standing = [live for live in ordered if not live.draft.renews]
+    stop = max((live.draft.stop for live in standing), key=STOPS.index, default="")
     if stop:
         return Desired(stop=stop)
     fields: dict[str, Scalar] = {}
@@ -144,11 +143,8 @@ def fold(drafts: Iterable[LiveDraft]) -> Desired:
     groups: dict[str, str] = {}
     leave: dict[str, str] = {}
     consent: Consent | None = None
-    for live in ordered:
+    for live in standing:
         draft = live.draft
-        consent = better(consent, draft.consent)
-        if draft.renews:
-            continue
         for name, value in draft.fields.items():
             fields[name] = value
             once[name] = name in live.once
@@ -160,14 +156,19 @@ def fold(drafts: Iterable[LiveDraft]) -> Desired:
         for reference in draft.leave:
             groups.pop(group_identity(reference), None)
             leave[group_identity(reference)] = reference
+        consent = better(consent, draft.consent)
+    asked = consent is None and any(live.draft.ask for live in standing)
+    if consent is not None:  # without one there is nothing to renew
+        for live in ordered:
+            consent = better(consent, live.draft.consent)
     return Desired(
         fields=dict(sorted(fields.items())),
         once=tuple(sorted(name for name, only in once.items() if only)),
         groups=tuple(sorted(groups.values())),
         consent=consent,
         leave=tuple(sorted(leave.values())),
-        exact=any(live.draft.exact for live in ordered if not live.draft.renews),
-        ask=consent is None and any(live.draft.ask for live in ordered),
+        exact=any(live.draft.exact for live in standing),
+        ask=asked,
     )
 
 

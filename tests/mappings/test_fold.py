@@ -7,13 +7,34 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from mappings.fold import Consent, Desired, Draft, LiveDraft, better, fold, group_identity
+from mappings.fold import (
+    STOPS,
+    Consent,
+    Desired,
+    Draft,
+    LiveDraft,
+    better,
+    bind_group,
+    fold,
+    group_identity,
+    group_key,
+    group_title,
+)
 
 DAYS_OF_BASIS = {"active-clients": 730, "information-request": 183, "partners": None, "express-consent": None}
 MOMENTS = st.integers(0, 3).map(lambda hours: dt.datetime(2026, 6, 1, hours, tzinfo=dt.UTC))
 GROUPS = st.sampled_from(
-    ["Affiliate customers", "affiliate customers", " Québec", unicodedata.normalize("NFD", "Québec"), "B"]
+    [
+        "Affiliate customers",
+        "affiliate customers",
+        " Québec",
+        unicodedata.normalize("NFD", "Québec"),
+        "B",
+        bind_group("B", "partner:7"),
+        bind_group("Birch", "partner:7"),
+    ]
 )
 
 
@@ -36,19 +57,30 @@ DRAFTS = st.builds(
     fields=st.dictionaries(st.sampled_from(["firstname", "language"]), st.sampled_from(["a", "b", 1])),
     groups=st.lists(GROUPS, max_size=3).map(tuple),
     consent=st.none() | CONSENTS,
+    leave=st.lists(GROUPS, max_size=1).map(tuple),
+    exact=st.booleans(),
+    ask=st.booleans(),
+    renews=st.booleans(),
 )
+STOPPING = st.builds(Draft, key=st.just("jo@example.test"), stop=st.sampled_from(STOPS))
 LIVE = st.lists(
     st.builds(
         LiveDraft,
         mapping=st.sampled_from(["one", "two"]),
         record=st.sampled_from(["1", "2", "3"]),
         moment=MOMENTS,
-        draft=DRAFTS,
+        draft=st.one_of(DRAFTS, DRAFTS, DRAFTS, STOPPING),
         once=st.frozensets(st.sampled_from(["firstname", "language"])),
     ),
     max_size=6,
     unique_by=lambda live: (live.mapping, live.record),
 )
+
+
+def standing_of(drafts: list[LiveDraft]) -> list[LiveDraft]:
+    """The drafts that ask for something: none where one of them says stop."""
+    standing = [live for live in drafts if not live.draft.renews]
+    return [] if any(live.draft.stop for live in standing) else standing
 
 
 @given(drafts=LIVE, seed=st.integers())
@@ -71,18 +103,44 @@ def test_taking_a_draft_back_is_as_if_it_had_never_been(drafts: list[LiveDraft])
 
 @given(drafts=LIVE)
 def test_the_newest_record_that_names_a_field_decides_it(drafts: list[LiveDraft]) -> None:
-    desired = fold(drafts)
+    desired, standing = fold(drafts), standing_of(drafts)
     for name, value in desired.fields.items():
-        newest = max((live for live in drafts if name in live.draft.fields), key=LiveDraft.order)
+        newest = max((live for live in standing if name in live.draft.fields), key=LiveDraft.order)
         assert value == newest.draft.fields[name]
         assert (name in desired.once) == (name in newest.once)
-    assert set(desired.fields) == {name for live in drafts for name in live.draft.fields}
+    assert set(desired.fields) == {name for live in standing for name in live.draft.fields}
 
 
 @given(drafts=LIVE)
-def test_every_group_is_asked_for_once_by_whatever_spelling(drafts: list[LiveDraft]) -> None:
-    asked = {group_identity(title) for live in drafts for title in live.draft.groups}
-    assert sorted(map(group_identity, fold(drafts).groups)) == sorted(asked)
+def test_every_group_is_joined_or_left_as_the_newest_record_that_names_it_says(drafts: list[LiveDraft]) -> None:
+    desired, said = fold(drafts), dict[str, bool]()
+    for live in sorted(standing_of(drafts), key=LiveDraft.order):
+        said |= {group_identity(group): True for group in live.draft.groups}
+        said |= {group_identity(group): False for group in live.draft.leave}
+    assert sorted(map(group_identity, desired.groups)) == sorted(group for group, joined in said.items() if joined)
+    assert sorted(map(group_identity, desired.leave)) == sorted(group for group, joined in said.items() if not joined)
+
+
+@given(drafts=LIVE)
+def test_whoever_is_to_be_stopped_is_asked_for_nothing_else(drafts: list[LiveDraft]) -> None:
+    stops = [live.draft.stop for live in drafts if live.draft.stop]
+    desired = fold(drafts)
+    assert desired == Desired(stop=max(stops, key=STOPS.index)) if stops else not desired.stop
+
+
+@given(drafts=LIVE)
+def test_what_renews_only_asks_for_nothing_and_never_makes_a_consent_worse(drafts: list[LiveDraft]) -> None:
+    without = fold(live for live in drafts if not live.draft.renews)
+    desired = fold(drafts)
+    assert replace(desired, consent=None) == replace(without, consent=None)
+    assert (desired.consent is None) == (without.consent is None)
+    assert better(desired.consent, without.consent) == desired.consent
+
+
+@given(drafts=LIVE)
+def test_nobody_is_asked_for_whom_a_record_brings_a_consent(drafts: list[LiveDraft]) -> None:
+    desired = fold(drafts)
+    assert not (desired.ask and desired.consent)
 
 
 @given(one=st.none() | CONSENTS, other=st.none() | CONSENTS)
@@ -139,3 +197,14 @@ def test_reversing_the_later_purchase_leaves_what_the_earlier_one_gives() -> Non
     first, second = purchase("1", 9, "Jo", "Acme"), purchase("2", 10, "Joe", "Birch")
     assert fold([second, first]).fields == {"firstname": "Joe"}
     assert fold([first]) == Desired({"firstname": "Jo"}, (), ("Acme",), consent("active-clients", DAY, "1"))
+
+
+def test_a_bound_group_is_the_same_by_every_title_and_has_the_newest() -> None:
+    def sale(record: str, title: str) -> LiveDraft:
+        moment = dt.datetime(2026, 6, int(record), tzinfo=dt.UTC)
+        return LiveDraft("m", record, moment, Draft("jo@example.test", groups=(bind_group(title, "partner:7"),)))
+
+    (reference,) = fold([sale("2", "Zebra"), sale("1", "Acme"), sale("3", "Birch")]).groups
+    assert (group_title(reference), group_key(reference)) == ("Birch", "partner:7")
+    assert (group_title("Birch"), group_key("Birch")) == ("Birch", "")
+    assert group_identity(reference) != group_identity("Birch")
