@@ -7,7 +7,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
-from connectors.sql.databases import EXTRAS, MARIADB, Database, Fault, begin, connect_arguments, kind_of, open_sqlite
+from connectors.sql.databases import Database, Fault, begin, connect_arguments, open_sqlite
+from connectors.sql.kinds import EXTRAS, MARIADB, kind_of
 from connectors.sql.settings import SqlSettings
 from syncengine.errors import AuthError, ConfigError, Problem, ProviderError, SyncError, Transient
 

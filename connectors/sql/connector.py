@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import ClassVar, Self
 
 from connectors.sql.destination import SqlDestination
-from connectors.sql.lookup import SqlLookup
+from connectors.sql.lookup import KEY, SqlLookup
 from connectors.sql.settings import SqlSettings
 from connectors.sql.sink import Sink
 from connectors.sql.source import Source
@@ -28,19 +28,20 @@ class SqlConnector:
         Raises ConfigError with all that is wrong: the address, a missing driver, queries that can't be right.
         """
         problems: list[Problem] = []
+        opened: tuple[Source, Sink] | None = None
+        try:
+            opened = Source(settings, context.clock.monotonic), Sink(settings, context.clock.monotonic)
+        except ConfigError as error:
+            problems += error.problems
         statements = {}
         for name, lookup in settings.lookups.items():
             try:
-                statements[name] = parse(lookup.query)
+                statements[name] = parse(lookup.query, opened[0].database.key if opened else KEY)
             except ValueError as error:
                 problems.append(Problem(f"lookups.{name}.query", str(error)))
-        try:
-            source = Source(settings, context.clock.monotonic)
-            sink = Sink(settings, context.clock.monotonic)
-        except ConfigError as error:
-            raise ConfigError([*error.problems, *problems]) from None
-        if problems:
+        if problems or opened is None:
             raise ConfigError(problems)
+        source, sink = opened
         lookups = {name: SqlLookup(name, statement, source) for name, statement in statements.items()}
         destinations = {
             name: SqlDestination(name, destination, sink, context.timezone)

@@ -1,7 +1,6 @@
 """A table of a database as a destination: rows are added and changed by their key, and never deleted."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -12,14 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from connectors.sql.lookup import is_text
 from connectors.sql.settings import SqlDestinationSettings
 from connectors.sql.sink import Refused, Sink
-from connectors.sql.table import TableRow, Target
+from connectors.sql.table import ADDRESS, TableRow, Target
 from syncengine.contracts import Attempts, Change, Draft, Outcome, Part, Scalar, Settled
 from syncengine.errors import InDoubt, Rejected, SyncError
 
 ROWS_AT_ONCE = 1_000
 """Rows of one transaction: some statements, so that the locks of the shop's rows are held for a moment only."""
-ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
-"""A key of this form is an e-mail address, and is written as addresses are everywhere: in lower case."""
 
 
 class SqlDestination:
@@ -123,6 +120,6 @@ def _text(name: str, value: object) -> str:
 
 
 def _outcome(key: str, refused: Refused) -> Outcome:
-    if key not in refused:
+    if (refusal := refused.get(key)) is None:
         return Outcome(key, "delivered")
-    return Outcome(key, "rejected", "refused", refused[key], "A rule of the table or the type of a column refuses it.")
+    return Outcome(key, "rejected", refusal.code, refusal.field, refusal.message)

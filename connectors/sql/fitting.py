@@ -38,7 +38,8 @@ def fit_of(kind: TypeEngine[Any]) -> Fit | None:
         case types.Boolean():
             return Fit("true or false", _truth)
         case types.Integer():
-            return Fit("a whole number", _whole)
+            flag = getattr(kind, "display_width", None) == 1  # MySQL's BOOLEAN is a TINYINT(1)
+            return Fit("true or false", _flag) if flag else Fit("a whole number", _whole)
         case types.Numeric() | types.Float():
             return Fit("a number", _number)
         case types.DateTime():
@@ -94,6 +95,11 @@ def _truth(text: str, _: ZoneInfo) -> bool:
     if word not in YES | NO:
         raise ValueError
     return word in YES
+
+
+def _flag(text: str, zone: ZoneInfo) -> int:
+    """A yes, a no, or any other number that somebody keeps in such a small column."""
+    return int(_truth(text, zone)) if text.lower() in YES | NO else _whole(text, zone)
 
 
 def _whole(text: str, _: ZoneInfo) -> int:

@@ -10,15 +10,15 @@ from connectors.sql.access import Access
 from connectors.sql.databases import Fault
 from connectors.sql.lookup import MOST_PARAMETERS
 from connectors.sql.settings import SqlDestinationSettings
-from connectors.sql.table import TableRow, Target, find_table
+from connectors.sql.table import ADDRESS, TableRow, Target, find_table, shown_keys
 from connectors.sql.upsert import OWN_UPSERT, change_rows, rehearse, upsert
-from syncengine.errors import ConfigError, InDoubt, Problem, ProviderError, SyncError
+from syncengine.errors import ConfigError, InDoubt, Problem, ProviderError, Rejected, SyncError
 
 OF_THE_ROW = frozenset({Fault.ROW, Fault.KEY})
 """What is wrong with the values of a row, and with nothing else."""
 
-Refused = dict[str, str | None]
-"""The keys of rows that the database refuses, each with the column that it names, if it names one."""
+Refused = dict[str, Rejected]
+"""The keys of rows that can't be written, each with the reason."""
 
 
 class Sink(Access):
@@ -74,17 +74,20 @@ class Sink(Access):
         """Write rows that have the same columns; if one of them spoils it, halve them until it stands alone."""
         savepoint = connection.begin_nested()
         try:
-            done = self._put_together(connection, target, rows)
-            savepoint.commit()
-            if done:
+            if self._put_together(connection, target, rows) and _show_as_written(connection, target, rows):
+                savepoint.commit()
                 return
+            message = "The column shows this key in another spelling: to the table they are one."
+            refusal = Rejected(message, field=target.key, code="key_form")
         except DBAPIError as error:
             if self.database.fault(error) not in OF_THE_ROW:
                 raise  # the transaction is at its end, and in SQLite its savepoints have gone already
-            savepoint.rollback()
-            if len(rows) == 1:
-                refused[rows[0].key] = named_column(target.names, self._reason(error))
-                return
+            message = "A rule of the table or the type of a column refuses it."
+            refusal = Rejected(message, field=named_column(target.names, self._reason(error)), code="refused")
+        savepoint.rollback()
+        if len(rows) == 1:
+            refused[rows[0].key] = refusal
+            return
         middle = len(rows) // 2
         self._put(connection, target, rows[:middle], refused)
         self._put(connection, target, rows[middle:], refused)
@@ -115,6 +118,17 @@ class Sink(Access):
     def _trouble(self, fault: Fault, settings: SqlDestinationSettings) -> SyncError:
         slow = f"See what else is at work on the table, give `{settings.key}` an index, or raise `timeout`."
         return self._translate(fault, f"Writing to {settings.table}", slow)
+
+
+def _show_as_written(connection: Connection, target: Target, rows: Sequence[TableRow]) -> bool:
+    """Whether each row is there under its own key.
+
+    A column may take two keys for one (without case or accents, or with fewer decimals): one row would be left of two
+    targets. Of e-mail addresses only the case may differ: in any case they are the same person's.
+    """
+    shown = shown_keys(connection, target, rows)
+    addresses = {key.lower() for key in shown if ADDRESS.fullmatch(key)}
+    return all(row.key in shown or row.key in addresses for row in rows)
 
 
 def _batches(rows: Sequence[TableRow], columns: int) -> Iterator[list[TableRow]]:

@@ -19,6 +19,7 @@ TOKEN = re.compile(
 """Quoted text and names, and comments: nothing in them is code."""
 PARAMETER = re.compile(r"(?<![:\w\\]):([A-Za-z_]\w*)")
 BRACKETED = re.compile(r"\bIN\s*\(\s*:keys\s*\)", re.IGNORECASE)
+KEY_ALIAS = re.compile(r"\b(AS\s+)key\b", re.IGNORECASE)
 READING = re.compile(r"[\s(]*(SELECT|WITH)\b", re.IGNORECASE)
 
 
@@ -29,13 +30,19 @@ class Statement(NamedTuple):
     mentions: int
 
 
-def parse(query: str) -> Statement:
-    """Prepare the text of a query. Raises ValueError with a sentence for people, which quotes no literal of it."""
+def parse(query: str, key: str = "key") -> Statement:
+    """Prepare the text of a query. Raises ValueError with a sentence for people, which quotes no literal of it.
+
+    `key` is how the database spells the name `key`: where that is a word of its language, `AS key` is quoted.
+    """
     pieces = _pieces(query)
     code = "".join(" ? " if quoted else piece for piece, quoted in pieces)
     _refuse(code)
     # SQLAlchemy looks for parameters in literals too: their colons are escaped. `IN (:keys)` is what many write first.
-    parts = [piece.replace(":", r"\:") if quoted else BRACKETED.sub("IN :keys", piece) for piece, quoted in pieces]
+    parts = [
+        piece.replace(":", r"\:") if quoted else BRACKETED.sub("IN :keys", KEY_ALIAS.sub(rf"\1{key}", piece))
+        for piece, quoted in pieces
+    ]
     # Without a type the database decides from the column: text for a text column, a number for a number's.
     keys = bindparam("keys", expanding=True, type_=NullType())
     return Statement(text("".join(parts).strip().rstrip(";")).bindparams(keys), PARAMETER.findall(code).count("keys"))

@@ -1,23 +1,27 @@
 """A table as it really is: whether it has the columns that are configured, and what each of them holds."""
 
+import datetime as dt
 import difflib
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Column, Connection, MetaData, Table, inspect
+from sqlalchemy import Column, Connection, MetaData, Table, bindparam, inspect, select
 from sqlalchemy.engine.interfaces import ReflectedColumn
-from sqlalchemy.engine.reflection import Inspector
 from sqlalchemy.exc import NoSuchTableError
 from sqlalchemy.types import Integer, TypeEngine
 
 from connectors.sql.fitting import bound_as, fit, fit_of
 from connectors.sql.rendering import render
 from connectors.sql.settings import SqlDestinationSettings
+from connectors.sql.uniqueness import MYSQL_NAMES, find_unique
 from syncengine.contracts import Change
 from syncengine.errors import ConfigError, Problem, Rejected
 
+ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
+"""A key of this form is an e-mail address, and is written as addresses are everywhere: in lower case."""
 MOST_NAMES_SHOWN = 15
 """A hint that lists more choices than this is not read."""
 
@@ -83,10 +87,13 @@ def find_table(connection: Connection, name: str, settings: SqlDestinationSettin
         for column in settings.names
         if column not in columns
     ]
-    unique = _unique_columns(inspector, table_name, schema or None)
-    if settings.key in columns and settings.key not in unique:
+    unique = find_unique(inspector, table_name, schema or None)
+    if settings.key in columns and settings.key not in unique.alone:
         hint = f"CREATE UNIQUE INDEX … ON {settings.table} ({settings.key})"
         problems.append(Problem(f"{place}.key", f'the column "{settings.key}" is not unique by itself', hint))
+    for column in unique.misleading(settings.key, settings.names, connection.dialect.name):
+        hint = "Take it out of `columns`: this database would change the row that it finds by any unique column."
+        problems.append(Problem(f"{place}.columns", f'the column "{column}" is unique too', hint))
     if problems:
         raise ConfigError(problems)
     kinds = {column: columns[column]["type"] for column in settings.names}
@@ -97,8 +104,28 @@ def find_table(connection: Connection, name: str, settings: SqlDestinationSettin
         table=Table(table_name, MetaData(), *made, schema=schema or None),
         kinds=kinds,
         names=frozenset(columns),
-        needed=[column for column in columns if column not in kinds and not _fills_itself(columns[column], unique)],
+        needed=[
+            column for column in columns if column not in kinds and not _fills_itself(columns[column], unique.alone)
+        ],
     )
+
+
+def shown_keys(connection: Connection, target: Target, rows: Sequence[TableRow]) -> set[str]:
+    """The keys of those of these rows that are there, as their column shows them, blanks at the end apart."""
+    column = target.table.columns[target.key]
+    # With the column's own type: of what isn't known here the database itself reads the text.
+    keys = bindparam("keys", [row.key_value for row in rows], type_=column.type, expanding=True)
+    query = select(column).where(column.in_(keys))
+    if connection.dialect.name in MYSQL_NAMES:
+        query = query.with_for_update(read=True)  # else it would read as of the transaction's first reading
+    return {_shown(value) for (value,) in connection.execute(query)}
+
+
+def _shown(value: Any) -> str:
+    """A stored key as a text. A moment is shown in UTC, whatever zone the connection has."""
+    if isinstance(value, dt.datetime) and value.tzinfo is not None:
+        value = value.astimezone(dt.UTC)
+    return str(render(value)).rstrip(" ")
 
 
 def suggest(name: str, choices: Collection[str]) -> str:
@@ -107,19 +134,6 @@ def suggest(name: str, choices: Collection[str]) -> str:
     if near:
         return f'Did you mean "{near[0]}"?'
     return f"There is: {', '.join(sorted(choices))}." if 0 < len(choices) <= MOST_NAMES_SHOWN else ""
-
-
-def _unique_columns(inspector: Inspector, table: str, schema: str | None) -> set[str]:
-    """The columns that are unique by themselves, in all rows."""
-    groups: list[Sequence[str | None]] = [inspector.get_pk_constraint(table, schema)["constrained_columns"]]
-    groups += [each["column_names"] for each in inspector.get_unique_constraints(table, schema)]
-    groups += [
-        each["column_names"]
-        for each in inspector.get_indexes(table, schema)
-        # An index with a condition holds for some rows only.
-        if each["unique"] and not any(option.endswith("_where") for option in each.get("dialect_options", {}))
-    ]
-    return {group[0] for group in groups if len(group) == 1 and group[0] is not None}
 
 
 def _fills_itself(column: ReflectedColumn, unique: Collection[str]) -> bool:

@@ -19,20 +19,21 @@ OWN_UPSERT = frozenset({"sqlite", "postgresql", "mysql", "mariadb"})
 
 def upsert(target: Target, rows: Sequence[TableRow], dialect: str) -> Insert:
     """Insert these rows, which have the same columns; change those that are there. One statement."""
-    table, changed = target.table, list(rows[0].values) or [target.key]
+    table, changed = target.table, list(rows[0].values)
+    itself = {} if changed else {target.key: table.columns[target.key]}  # an upsert changes something, or is none
     values = [{target.key: row.key_value, **row.values} for row in rows]
     match dialect:
         case "sqlite":
             lite = sqlite.insert(table).values(values)
             news = {name: lite.excluded[name] for name in changed}
-            return lite.on_conflict_do_update(index_elements=[target.key], set_=news)
+            return lite.on_conflict_do_update(index_elements=[target.key], set_=news | itself)
         case "postgresql":
             post = postgresql.insert(table).values(values)
             news = {name: post.excluded[name] for name in changed}
-            return post.on_conflict_do_update(index_elements=[target.key], set_=news)
+            return post.on_conflict_do_update(index_elements=[target.key], set_=news | itself)
         case "mysql" | "mariadb":
             my = mysql.insert(table).values(values)
-            return my.on_duplicate_key_update({name: my.inserted[name] for name in changed})
+            return my.on_duplicate_key_update({name: my.inserted[name] for name in changed} | itself)
         case _:
             return insert(table).values(values)
 

@@ -1,6 +1,7 @@
 """Real databases for the tests of connectors/sql: an SQLite file for each test, one PostgreSQL for the session."""
 
 import datetime as dt
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -17,6 +18,7 @@ from sqlalchemy import URL, make_url
 
 from connectors.sql import SqlConnector
 from syncengine.contracts import Connection, Context, Destination, Memory
+from tests.sql.servers import POSTGRESQL_VARIABLE, mysql_server, own_database
 from tests.sql.writing import CONSENTS, TABLE, execute
 
 CUSTOMERS = """
@@ -144,3 +146,18 @@ def postgresql(postgresql_server: Any, run_sql: Callable[[str], None]) -> URL:
     """The address of a PostgreSQL with the same customers, in the spelling of hosting companies."""
     run_sql(CUSTOMERS)
     return make_url(postgresql_server.get_uri()).set(drivername="postgres")
+
+
+@pytest.fixture(scope="session")
+def mysql() -> Iterator[URL]:
+    """The address of an empty database on a real MySQL or MariaDB."""
+    with mysql_server() as server, own_database(server) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def own_postgresql(request: pytest.FixtureRequest) -> Iterator[URL]:
+    """The address of an empty database on the PostgreSQL that the environment names, or on one of our own."""
+    named = os.environ.get(POSTGRESQL_VARIABLE) or request.getfixturevalue("postgresql_server").get_uri()
+    with own_database(make_url(named).set(drivername="postgresql+psycopg")) as url:
+        yield url

@@ -3,7 +3,8 @@
 import pytest
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError, ProgrammingError
 
-from connectors.sql.databases import Database, Fault, connect_arguments, kind_of
+from connectors.sql.databases import Database, Fault, connect_arguments
+from connectors.sql.kinds import kind_of
 
 
 class DriverError(Exception):
@@ -18,6 +19,9 @@ class DriverError(Exception):
         ("mysql", 1146, Fault.QUERY),
         ("mysql", 1792, Fault.QUERY),
         ("mysql", 1267, Fault.KEY),
+        ("mysql", 1270, Fault.KEY),
+        ("mysql", 1130, Fault.ACCOUNT),
+        ("mysql", 1449, Fault.QUERY),
         ("mysql", 3024, Fault.TIME),
         ("mariadb", 1969, Fault.TIME),
         ("mysql", 2003, Fault.UNREACHABLE),

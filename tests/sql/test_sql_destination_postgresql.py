@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from sqlalchemy import URL
 
-from connectors.sql.databases import KINDS, POSTGRESQL
+from connectors.sql.kinds import KINDS, POSTGRESQL
 from syncengine.contracts import Destination
 from syncengine.errors import ConfigError, Transient
 from tests.sql.writing import CONSENTS, DELIVERED, deliver, fates, new_book
@@ -108,6 +108,58 @@ async def test_a_key_in_another_form_than_its_column_shows_is_no_second_target(p
         "seven": ("rejected", "wrong_type", "id"),
         "7": DELIVERED,
     }
+
+
+async def test_a_key_of_decimals_has_as_many_as_its_column_shows(
+    connect: Connect, postgresql: URL, run_sql: RunSql, select: Callable[[str], list[Any]]
+) -> None:
+    run_sql("DROP TABLE IF EXISTS sums; CREATE TABLE sums (amount numeric(8, 2) PRIMARY KEY, note text)")
+    settings = {"table": "sums", "key": "amount", "columns": ["note"]}
+    connection = await connect(url=address(postgresql), destinations={"sums": settings})
+    wanted = ({"amount": amount, "note": amount} for amount in ("7.50", "7.5", "7.504", "8"))
+    found = fates(await deliver(connection.destinations["sums"], *wanted))
+    refused = ("rejected", "key_form", "amount")
+    assert found == {"7.50": DELIVERED, "7.5": refused, "7.504": refused, "8": DELIVERED}
+    assert select("SELECT note FROM sums ORDER BY 1") == [("7.50",), ("8",)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [
+        ("smallint", "7"),
+        ("char(8)", "A7"),
+        ("uuid", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
+        ("inet", "192.0.2.1"),
+        ("date", "2026-06-01"),
+        ("time", "10:30:00"),
+        ("bytea", "A7"),
+        ("boolean", "true"),
+        ("crm.mood", "out"),
+    ],
+)
+async def test_a_key_of_any_type_is_known_again(
+    connect: Connect, postgresql: URL, run_sql: RunSql, select: Callable[[str], list[Any]], kind: str, key: str
+) -> None:
+    run_sql(f"{TYPED}; DROP TABLE IF EXISTS kinds; CREATE TABLE kinds (k {kind} PRIMARY KEY, note text)")
+    settings = {"table": "kinds", "key": "k", "columns": ["note"]}
+    connection = await connect(url=address(postgresql), destinations={"kinds": settings})
+    await connection.check()
+    for note, create in (("new", True), ("again", True), ("changed", False)):
+        found = await deliver(connection.destinations["kinds"], {"k": key, "note": note}, create=create)
+        assert [each.status for each in found.values()] == ["delivered"]
+        assert select("SELECT note FROM kinds") == [(note,)]
+
+
+async def test_a_moment_is_a_key_in_whatever_zone_the_connection_is(
+    connect: Connect, postgresql: URL, run_sql: RunSql
+) -> None:
+    run_sql("DROP TABLE IF EXISTS visits; CREATE TABLE visits (seen timestamptz PRIMARY KEY, note text)")
+    elsewhere = postgresql.update_query_dict({"options": "-c timezone=America/Toronto"})
+    settings = {"table": "visits", "key": "seen", "columns": ["note"]}
+    connection = await connect(url=address(elsewhere), destinations={"visits": settings})
+    key = "2026-06-01T14:00:00+00:00"
+    found = await deliver(connection.destinations["visits"], {"seen": key, "note": "x"})
+    assert fates(found) == {key: DELIVERED}
 
 
 @pytest.mark.parametrize("rights", ["SELECT", "SELECT, INSERT", "SELECT, UPDATE", "INSERT, UPDATE"])

@@ -51,6 +51,14 @@ def test_brackets_around_the_keys_do_no_harm() -> None:
     )
 
 
+def test_the_name_key_is_quoted_where_it_is_a_word_of_the_language() -> None:
+    query = "SELECT id as KEY, 'AS key' AS keyed FROM (SELECT code AS key FROM c) AS keys WHERE key IN :keys"
+    assert str(parse(query, "`key`").clause).startswith(
+        "SELECT id as `key`, 'AS key' AS keyed FROM (SELECT code AS `key` FROM c) AS keys WHERE key IN "
+    )
+    assert str(parse(query).clause).startswith("SELECT id as key,")
+
+
 @given(st.text(alphabet="ab:\\ ;'-%$\"", max_size=20))
 def test_a_literal_reaches_the_database_as_it_stands(literal: str) -> None:
     quoted = "'" + literal.replace("'", "''") + "'"

@@ -7,7 +7,8 @@ from sqlalchemy import Column, MetaData, Table, Text
 from sqlalchemy.dialects import mssql, mysql, postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 
-from connectors.sql.databases import Fault, kind_of
+from connectors.sql.databases import Fault
+from connectors.sql.kinds import kind_of
 from connectors.sql.settings import SqlDestinationSettings
 from connectors.sql.sink import named_column
 from connectors.sql.table import TableRow, Target
@@ -41,9 +42,9 @@ def test_rows_go_by_one_statement_with_the_databases_own_upsert(name: str, diale
     assert statement.endswith(ending)
 
 
-def test_a_row_that_is_nothing_but_its_key_changes_nothing_else() -> None:
+def test_a_row_that_is_nothing_but_its_key_changes_nothing() -> None:
     statement = str(upsert(TARGET, [TableRow("a", "a", {}, True)], "mysql").compile(dialect=mysql.dialect()))
-    assert statement.endswith("ON DUPLICATE KEY UPDATE email = VALUES(email)")
+    assert statement.endswith("ON DUPLICATE KEY UPDATE email = stopped.email")
 
 
 @pytest.mark.parametrize("name", ["mysql", "mariadb", "postgresql"])
