@@ -5,11 +5,13 @@ counts twice is not known. So a call without an answer stays in doubt, and one t
 """
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, NoReturn, Self
 
+import msgspec
+import structlog
 from pydantic import BaseModel
 
 from connectors.impact.calls_fields import PARAMETERS, CallFields, make_draft
@@ -24,15 +26,21 @@ SENDS = 4
 BACKOFF = 1.0
 """Seconds before the second try where nobody said how long to wait; doubled each time."""
 MINUTE = 60.0
-SAYS_OK = re.compile(rb'"Status"\s*:\s*"OK"')
-"""The page's own sample has a comma too many: no JSON, but it says so."""
-SAYS_STATUS = re.compile(rb'"Status"\s*:\s*"(?!OK")')
+SAYS_OK = re.compile(rb'"Status"\s*:\s*"OK"|<Status>\s*OK\s*</Status>|\A\s*"?OK"?\s*\Z', re.IGNORECASE)
+"""The page's own sample has a comma too many: no JSON, but it says so. A bare OK counts where it is all there is."""
+SAYS_ERROR = re.compile(rb'"Status"\s*:\s*"ERROR"', re.IGNORECASE)
+"""As impact.com's other answers say no; any other word (QUEUED) leaves open what became of the report."""
+UNPARSED = "accepted_unparsed"
+"""The code of a report that was taken by an answer that is no JSON."""
 GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 ELSEWHERE = GONE | {HTTPStatus.METHOD_NOT_ALLOWED}
 """Statuses of a wrong address."""
 NO_OPTIONS = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
 """Statuses of a server that took the credentials, and has nothing to say about its options."""
 WHAT = "report of a call"
+OWN = "Call data has credentials of its own: ask your contact at impact.com."
+
+log = structlog.get_logger(__name__)
 
 
 class CallsNotConfigured:
@@ -110,7 +118,7 @@ class CallReports:
 
         Raises AuthError, ProviderError, Transient.
         """
-        answer = await self._http.send("OPTIONS", PATH, what=WHAT, repeatable=True)
+        answer = await self._ask("OPTIONS", repeatable=True)
         if answer.status == HTTPStatus.FORBIDDEN:
             raise self._forbidden()
         if answer.status in GONE:
@@ -136,6 +144,13 @@ class CallReports:
                 if end is not None:
                     goes_on = end.goes_on
                     yield end.outcome
+
+    async def settle(self, receipt: str, keys: Collection[str]) -> Settled:
+        """A call in doubt is what the settings say of it. Raises ProviderError where they say nothing."""
+        asked = frozenset(keys) & {receipt}
+        if asked and receipt.split("/", 2)[-1] in self._settings.taken:
+            return Settled(confirmed=asked)
+        raise ProviderError(f"{self._label}: no call can be read back.", code="write_only")
 
     def _changed(self, change: Change) -> Outcome:
         """It was reported with other values, and there is no correction (impact.md section 9)."""
@@ -164,13 +179,13 @@ class CallReports:
             try:
                 answer = await self._send(change.fields)
             except InDoubt:
-                return _End(_doubt(change), goes_on=False)
+                return await self._in_doubt(change, attempt, attempts)
             except (AuthError, RateLimited):
                 await attempts.settle(attempt, Settled(refuted=attempt.allowed))
                 raise
             except Transient as error:
                 if error.code not in WITHOUT_EFFECT:
-                    return _End(_doubt(change), goes_on=False)
+                    return await self._in_doubt(change, attempt, attempts)
                 if error.retry_after is None and number + 1 < SENDS:
                     await self._clock.sleep(BACKOFF * 2**number)
                 continue
@@ -178,7 +193,7 @@ class CallReports:
                 if error.code == "elsewhere":
                     await attempts.settle(attempt, Settled(refuted=attempt.allowed))
                     raise
-                return _End(_doubt(change), goes_on=False)
+                return await self._in_doubt(change, attempt, attempts)
             return await self._conclude(change, attempt, attempts, answer)
         await attempts.settle(attempt, Settled(refuted=attempt.allowed))
         return _End(Outcome(change.key, "retry", code="not_taken"), goes_on=False)
@@ -187,37 +202,44 @@ class CallReports:
         match _verdict(answer):
             case "taken":
                 await attempts.settle(attempt, Settled(confirmed=attempt.allowed))
-                return _End(Outcome(change.key, "delivered"))
+                return _End(Outcome(change.key, "delivered", code="" if _parses(answer) else UNPARSED))
             case "refused":
                 await attempts.settle(attempt, Settled(refuted=attempt.allowed))
                 message = f"impact.com refuses this call (status {answer.status}); it doesn't say which parameter."
                 return _End(Outcome(change.key, "rejected", code="refused", message=message))
             case _:
-                return _End(_doubt(change), goes_on=False)
+                return await self._in_doubt(change, attempt, attempts)
+
+    async def _in_doubt(self, change: Change, attempt: Attempt, attempts: Attempts) -> _End:
+        # The one place that says which call it is: a person has to look for it, and may say what became of it.
+        log.error("No answer says whether impact.com took this call", record=change.key)
+        await attempts.receipt(attempt, change.key)
+        message = "The report got no answer that says whether it was taken; nothing can be read back."
+        return _End(Outcome(change.key, "in_doubt", code="no_answer", message=message), goes_on=False)
 
     async def _send(self, fields: Mapping[str, Any]) -> Answer:
         """One request, never repeated unless it surely had no effect."""
         values = {name: str(fields[name]) for name in PARAMETERS if name in fields}
         query = self._settings.send_as == "query"
-        answer = await self._http.send(
-            "POST",
-            PATH,
-            what=WHAT,
-            params=values if query else None,
-            form=None if query else values,
-            repeatable=False,
-            once=True,
-        )
+        params, form = (values, None) if query else (None, values)
+        answer = await self._ask("POST", params=params, form=form, repeatable=False, once=True)
         if answer.status == HTTPStatus.FORBIDDEN:
             raise self._forbidden()
         if answer.status in ELSEWHERE:
             raise self._elsewhere(answer.status)
         return answer
 
+    async def _ask(self, method: str, **how: Any) -> Answer:
+        """One request to the endpoint; a refusal of the credentials says that they are those of call data."""
+        try:
+            return await self._http.send(method, PATH, what=WHAT, **how)
+        except AuthError as error:
+            raise AuthError(f"{self._label}: the credentials are refused (401).", hint=OWN, code=error.code) from None
+
     def _forbidden(self) -> AuthError:
         return AuthError(
             f"{self._label}: the credentials may not report calls (403).",
-            hint="Call data has credentials of its own: ask your contact at impact.com.",
+            hint=OWN,
             code="forbidden",
         )
 
@@ -234,15 +256,14 @@ def _verdict(answer: Answer) -> Literal["taken", "refused", "unknown"]:
     if answer.good:
         if SAYS_OK.search(answer.content):
             return "taken"
-        return "refused" if SAYS_STATUS.search(answer.content) else "unknown"
+        return "refused" if SAYS_ERROR.search(answer.content) else "unknown"
     understood = HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
     return "refused" if understood and answer.status != HTTPStatus.REQUEST_TIMEOUT else "unknown"
 
 
-def _doubt(change: Change) -> Outcome:
-    return Outcome(
-        change.key,
-        "in_doubt",
-        code="no_answer",
-        message="The report got no answer that says whether it was taken; nothing can be read back.",
-    )
+def _parses(answer: Answer) -> bool:
+    try:
+        msgspec.json.decode(answer.content)
+    except msgspec.DecodeError:
+        return False
+    return True

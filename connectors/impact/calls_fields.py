@@ -29,6 +29,8 @@ ISO_OF_COUNTRY = {"UK": "GB"}
 """Invoca's own word (invoca.md section 3.3)."""
 
 _EXTENSION = re.compile(r"[xX#*,].*", re.DOTALL)
+_DASH = re.compile("[\u2010-\u2015\u2212\uff0d]")
+"""Hyphens that only look like one: Invoca's own samples have them (invoca.md section 5)."""
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _WHOLE = re.compile(r"[0-9]{1,18}")
 _URI = re.compile(r"https?://\S+")
@@ -175,9 +177,10 @@ def _read_called(name: str, text: str) -> str:
 
 
 def _read_caller(name: str, text: str) -> str:
+    """As it is but for its hyphens: impact.com matches it with what it knows of the caller."""
     if not any(character.isdigit() for character in text):
         _reject(name, "not_a_phone_number", "No phone number: the caller is not known.")
-    return text
+    return _DASH.sub("-", text)
 
 
 def _read_country(name: str, text: str) -> str:

@@ -31,6 +31,10 @@ class CallDataSettings(BaseModel):
         default=False,
         description="Whether a call that got no answer is reported again. It may then be counted twice.",
     )
+    taken: list[str] = Field(
+        default=[],
+        description="Calls in doubt (CallSessionId) that a person has found at impact.com: they are in doubt no more.",
+    )
     after_delivery: Literal["report", "ignore"] = Field(
         default="report",
         description="A call that changes after it was reported can't be corrected at impact.com. report: list it among"

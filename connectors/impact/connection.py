@@ -72,13 +72,14 @@ class ImpactConnection:
                 raise
             findings = [without_campaigns(account), *await try_partners(self._client)]
         else:
-            if not campaigns:
+            if campaigns:
+                states = Counter(row.get("State") or "without state" for row in campaigns)
+                spread = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+                findings = [Finding("ok", f"{account}: {len(campaigns)} campaigns ({spread}).")]
+                findings += await try_lists(self._client, campaigns[0]["Id"], self._clock.now())
+            else:
                 missing = f"{account}: no campaigns, so nothing to read."
-                return [Finding("warning", missing, "Is it the brand's account?")]
-            states = Counter(row.get("State") or "without state" for row in campaigns)
-            spread = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-            findings = [Finding("ok", f"{account}: {len(campaigns)} campaigns ({spread}).")]
-            findings += await try_lists(self._client, campaigns[0]["Id"], self._clock.now())
+                findings = [Finding("warning", missing, "Is it the brand's account?")]
         if self._calls is not None:
             findings.append(await self._calls.check())
         left = self._http.limiter.remaining()

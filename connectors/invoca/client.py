@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from connectors.invoca.refusals import error_of, read_refusal
+from connectors.invoca.refusals import error_of, read_refusal, says_no
 from connectors.invoca.settings import InvocaSettings
 from syncengine.contracts import Context
 from syncengine.errors import ConfigError, Problem, ProviderError
@@ -106,7 +106,7 @@ class InvocaClient:
 
     def raise_for(self, answer: Answer, what: str) -> None:
         """Raise what a refused request means; a good answer passes."""
-        if not answer.good:
+        if says_no(answer):
             raise error_of(read_refusal(answer), answer.status, self.label, what)
 
     def _array(self, answer: Answer, what: str) -> Rows:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from connectors.invoca.client import InvocaClient
 from connectors.invoca.echoes import Echoes
 from connectors.invoca.log import TransactionLog
-from connectors.invoca.objects import Advertisers, AffiliateCampaigns, Affiliates, Campaigns, PromoNumbers
+from connectors.invoca.objects import Advertisers, AffiliateCampaigns, Affiliates, Campaigns
 from connectors.invoca.objects_streams import (
     AdvertiserStream,
     AffiliateCampaignStream,
@@ -17,6 +17,7 @@ from connectors.invoca.objects_streams import (
     CampaignStream,
     PromoNumberStream,
 )
+from connectors.invoca.promo_numbers import PromoNumbers
 from connectors.invoca.settings import InvocaSettings
 from connectors.invoca.signals import Signals
 from connectors.invoca.streams import CallStream, TransactionStream
@@ -93,13 +94,14 @@ def _destinations(
     signals: dict[str, Destination] = {"signals": Signals(client, log, clock, echoes)}
     if settings.role != "network":
         return signals
+    deletable = settings.allow_deletes
     return {
         **signals,
-        "advertisers": Advertisers(client, clock, settings.replace_lists),
-        "affiliates": Affiliates(client, clock, settings.replace_lists),
+        "advertisers": Advertisers(client, clock, settings.replace_lists, deletable),
+        "affiliates": Affiliates(client, clock, settings.replace_lists, deletable),
         "campaigns": Campaigns(client, clock),
         "affiliate_campaigns": AffiliateCampaigns(client, clock),
-        "promo_numbers": PromoNumbers(client, clock),
+        "promo_numbers": PromoNumbers(client, clock, deletable=deletable),
     }
 
 

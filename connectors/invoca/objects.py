@@ -1,56 +1,71 @@
 """The destinations of a network's objects: read, merged, and written whole, because updates replace (section 3.1).
 
-Creating and updating are one operation there, harmless when repeated; buying a promo number is the exception.
+Creating, updating and deleting are harmless there when repeated; buying a promo number is the exception.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
 from connectors.invoca.client import InvocaClient, found, without_secrets
+from connectors.invoca.merging import Object, differs, merged, terms, writable
 from connectors.invoca.objects_fields import (
+    DELETED,
     SEPARATOR,
     AdvertiserFields,
     AffiliateCampaignFields,
     AffiliateFields,
     CampaignFields,
-    PromoNumberFields,
     make_draft,
     read_body,
 )
-from connectors.invoca.writing import Step, Writer, accept
-from syncengine.contracts import Attempts, Change, Clock, Draft, Outcome, Settled
-from syncengine.errors import ProviderError
+from connectors.invoca.refusals import Refusal
+from connectors.invoca.writing import Refused, Step, Writer, accept
+from syncengine.contracts import Attempts, Change, Clock, Draft, Outcome
+from syncengine.errors import ProviderError, Rejected
 
-Object = dict[str, Any]
-READ_ONLY = frozenset({"id", "object_url", "can_login_via_platform", "oauth_refresh_token", "api_key"})
-"""Shown, and never written (section 3.3)."""
 GO_LIVE_SECONDS = 60
 """The longest that Invoca may be told to wait for a campaign to go live (section 3.2)."""
 LIVE, ARCHIVED = "Activated", "Archived"
 """How the states of campaigns are shown: examples only, so they only spare a request."""
 
 
-class _Destination:
+class ObjectDestination:
     """What all of them have in common: one object after the other, each by its own path."""
 
     Fields: type[BaseModel]
     key_field: str = "id_from_network"
     repeatable: bool = True
     parents: ClassVar[tuple[str, ...]] = ()
+    collection: ClassVar[str]
+    """What `allow_deletes` calls them; the first part of an organisation's path."""
     what: ClassVar[str]
 
-    def __init__(self, client: InvocaClient, clock: Clock, replaceable: Collection[str] = ()) -> None:
+    def __init__(
+        self, client: InvocaClient, clock: Clock, replaceable: Collection[str] = (), deletable: Collection[str] = ()
+    ) -> None:
+        """`replaceable`: lists that may be replaced whole; `deletable`: kinds of objects that may be deleted."""
         self._client = client
         self._clock = clock
         self._replaceable = frozenset(replaceable)
+        self._deletable = frozenset(deletable)
 
     def draft(self, fields: Mapping[str, Any]) -> Draft:
         """Validate and normalise. Raises Rejected, and ConfigError where nothing may be written."""
         self.permit()
-        return make_draft(fields, self.Fields, self.parents, self.key_field, self._replaceable)
+        draft = make_draft(fields, self.Fields, self.parents, self.key_field, self._replaceable)
+        if draft.fields.get("state") != DELETED:
+            return draft
+        if self.collection not in self._deletable:
+            message = (
+                f"It would be deleted for good: allow it for {self.collection} by allow_deletes in the connection."
+            )
+            raise Rejected(message, field="state", code="deletes")
+        # Nothing else is said of it: a new name must not bring it back.
+        kept = (*self.parents, self.key_field, "state")
+        return Draft(key=draft.key, fields={name: draft.fields[name] for name in kept})
 
     def permit(self) -> None:
         """Raises ConfigError unless the settings allow writing."""
@@ -73,7 +88,35 @@ class _Destination:
         async def look() -> Object | None:
             return await self._look(ids)
 
-        return await writer.write(change, look, partial(self._plan, ids, change.fields))
+        try:
+            return await writer.write(change, look, partial(self._steps, ids, change), self._receipt(change))
+        except Rejected as error:
+            return Outcome(change.key, "rejected", code=error.code, field=error.field, message=error.message)
+
+    def _receipt(self, change: Change) -> Callable[[Object | None], str] | None:
+        """A name by which the outcome can be read back; needed only where a request may not be repeated."""
+        return None
+
+    def _steps(self, ids: list[str], change: Change, there: Object | None) -> Sequence[Step]:
+        """The requests of a change. Raises Rejected for one of an object that somebody deleted."""
+        if change.fields.get("state") == DELETED:
+            return [] if there is None else [partial(self._delete, ids)]
+        if there is None and not change.create:
+            # What differs is not enough to make it again, and a promo number would be bought a second time.
+            raise Rejected(f"This {self.what} was delivered once and is no longer there.", code="gone")
+        return self._plan(ids, change.fields, there)
+
+    async def _delete(self, ids: list[str]) -> None:
+        """Delete it; what is deleted already is fine. Whether it is still there says more than a refusal, for no status
+        is documented for what can't be deleted because it has campaigns (section 3.2). Raises Refused.
+        """
+        try:
+            accept(await self._client.request("DELETE", self._path(ids), self.what))
+        except Refused as refused:
+            if refused.refusal.kind == "internal":
+                raise
+            if await self._look(ids) is not None:
+                raise Refused(Refusal("kept"), refused.status) from None
 
     async def _look(self, ids: list[str]) -> Object | None:
         """The object as it is, None where there is none. Raises what a read raises."""
@@ -100,21 +143,17 @@ class _Destination:
         raise NotImplementedError
 
 
-class _Organisations(_Destination):
+class _Organisations(ObjectDestination):
     """Advertisers and affiliates: users and sites are written back as they were read."""
-
-    collection: ClassVar[str]
 
     def _path(self, ids: Sequence[str]) -> tuple[str, ...]:
         return (self.collection, *ids)
 
     def _plan(self, ids: list[str], fields: Mapping[str, Any], there: Object | None) -> Sequence[Step]:
-        body = read_body(fields, ())
-        kept = _writable(there or {})
-        custom = {**(kept.get("custom_data") or {}), **body.pop("custom_data", {})}
-        merged = {**kept, **body, "id_from_network": ids[-1], **({"custom_data": custom} if custom else {})}
-        changed = there is None or _differs(merged, kept)
-        return [self._request("PUT", self._path(ids), merged)] if changed else []
+        kept = writable(there or {})
+        whole = {**merged(kept, read_body(fields, ("state",))), "id_from_network": ids[-1]}
+        changed = there is None or differs(whole, kept)
+        return [self._request("PUT", self._path(ids), whole)] if changed else []
 
 
 class Advertisers(_Organisations):
@@ -133,23 +172,24 @@ class Affiliates(_Organisations):
     what = "affiliate"
 
 
-class Campaigns(_Destination):
-    """Campaigns of advertisers. Written flat, only what a mapping says: their terms are the exception from writing
-    whole, and the routing among them is never ours.
+class Campaigns(ObjectDestination):
+    """Campaigns of advertisers. Of their terms only what a mapping says is written: they are the exception from writing
+    whole, and the routing among them is never ours. No campaign can be deleted (section 3.2).
     """
 
     Fields: type[BaseModel] = CampaignFields
     parents = ("advertiser",)
+    collection = "campaigns"
     what = "campaign"
 
     def _path(self, ids: Sequence[str]) -> tuple[str, ...]:
         return ("advertisers", ids[0], "advertiser_campaigns", ids[1])
 
     def _plan(self, ids: list[str], fields: Mapping[str, Any], there: Object | None) -> Sequence[Step]:
-        wanted = read_body(fields, ("state", "advertiser"))
-        seen = {**_terms(there), **(there or {})}
-        staged = there is None or _differs({**seen, **wanted, "id_from_network": ids[1]}, seen)
-        steps = [self._request("PUT", self._path(ids), {**wanted, "id_from_network": ids[1]})] if staged else []
+        own = {name: value for name, value in (there or {}).items() if name in {"name", "custom_data"}}
+        wanted = {**merged(own, read_body(fields, ("state", "advertiser"))), "id_from_network": ids[1]}
+        staged = there is None or differs(wanted, {**terms(there), **there})
+        steps = [self._request("PUT", self._path(ids), wanted)] if staged else []
         status = (there or {}).get("status")
         match fields.get("state"):
             case "live" if staged or status != LIVE or (there or {}).get("future_terms"):
@@ -161,12 +201,13 @@ class Campaigns(_Destination):
         return steps
 
 
-class AffiliateCampaigns(_Destination):
+class AffiliateCampaigns(ObjectDestination):
     """An affiliate's part in a campaign: it begins as Applied, and goes on from there."""
 
     Fields: type[BaseModel] = AffiliateCampaignFields
     key_field = "affiliate"
     parents = ("advertiser", "campaign")
+    collection = "affiliate_campaigns"
     what = "affiliate campaign"
 
     def _path(self, ids: Sequence[str]) -> tuple[str, ...]:
@@ -181,68 +222,3 @@ class AffiliateCampaigns(_Destination):
         if status is not None and stands != status:
             steps.append(self._request("PUT", self._path(ids), {"status": status}))
         return steps
-
-
-class PromoNumbers(_Destination):
-    """Promo numbers under an id of our own. Buying one is never repeated blindly: what is in doubt is read back."""
-
-    Fields: type[BaseModel] = PromoNumberFields
-    parents = ("advertiser", "campaign")
-    what = "promo number"
-    repeatable = False
-
-    def _path(self, ids: Sequence[str]) -> tuple[str, ...]:
-        return ("advertisers", ids[0], "advertiser_campaigns", ids[1], "promo_numbers_by_id", ids[2])
-
-    async def settle(self, receipt: str, keys: Collection[str]) -> Settled:
-        """Whether a number with this id is there. Raises as a read does."""
-        asked = frozenset(keys) & {receipt}
-        if not asked:
-            return Settled()  # a receipt of somebody else's
-        there = await self._look(receipt.split(SEPARATOR))
-        return Settled(confirmed=asked) if there is not None else Settled(refuted=asked)
-
-    async def _write(self, writer: Writer[Object | None], ids: list[str], change: Change) -> Outcome | None:
-        async def look() -> Object | None:
-            return await self._look(ids)
-
-        # Our id is what it can be read back by, so it is stored before the request leaves.
-        return await writer.write(change, look, partial(self._plan, ids, change.fields), receipt=change.key)
-
-    def _plan(self, ids: list[str], fields: Mapping[str, Any], there: Object | None) -> Sequence[Step]:
-        body = {**read_body(fields, ("advertiser", "campaign")), "id_from_network": ids[2]}
-        if there is None:
-            return [self._request("POST", self._path(ids)[:-1], body)]
-        kept = _writable(there)
-        merged = {**kept, **body}
-        return [self._request("PUT", self._path(ids), merged)] if _differs(merged, kept) else []
-
-
-def _writable(there: Object) -> Object:
-    """What may be written back of an object, at any depth."""
-
-    def clean(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: clean(inner) for name, inner in value.items() if name not in READ_ONLY}
-        return [clean(each) for each in value] if isinstance(value, list) else value
-
-    return {name: clean(value) for name, value in there.items() if name not in READ_ONLY}
-
-
-def _terms(there: Object | None) -> Object:
-    """The terms of a campaign as the next `go_live` would make them."""
-    seen = there or {}
-    return {**(seen.get("current_terms") or {}), **(seen.get("future_terms") or {})}
-
-
-def _differs(wanted: Object, there: Object) -> bool:
-    """Whether anything would change; ids and numbers come as text and as numbers (section 3.1)."""
-    return any(_plain(value) != _plain(there.get(name)) for name, value in wanted.items())
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    return "" if value is None else str(value)

@@ -21,6 +21,8 @@ ARRAYS = frozenset({"users", "sites"})
 SEPARATOR = "/"
 DOTS = frozenset({".", ".."})
 """Parts of a path that lead elsewhere."""
+DELETED = "deleted"
+Presence = Literal["kept", "deleted"]
 Approval = Literal["Applied", "Approved", "Declined", "Suspended", "Archived"]
 Participation = Literal["Applied", "Approved", "Suspended", "Declined"]
 MediaType = Literal[
@@ -47,6 +49,7 @@ class AdvertiserFields(_Object):
     approval_status: Approval | None = Field(default=None, description="Whether it takes part.")
     web_integration_phone_number: str | None = Field(default=None, max_length=LONGEST, description="Ten digits.")
     default_creative_id_from_network: str | None = Field(default=None, max_length=LONGEST, description="A campaign.")
+    state: Presence | None = Field(default=None, description="deleted takes it away for good; see allow_deletes.")
     custom_data: dict[str, str] = Field(default={}, description="The network's own fields.")
     users: str | None = Field(default=None, description="A JSON list that replaces ALL its users; see replace_lists.")
     sites: str | None = Field(default=None, description="A JSON list that replaces ALL its sites; see replace_lists.")
@@ -57,6 +60,7 @@ class AffiliateFields(_Object):
 
     name: str | None = Field(default=None, max_length=LONGEST, description="Its name, unique in the network.")
     status: Approval | None = Field(default=None, description="Whether it takes part.")
+    state: Presence | None = Field(default=None, description="deleted takes it away for good; see allow_deletes.")
     custom_data: dict[str, str] = Field(default={}, description="The network's own fields.")
     users: str | None = Field(default=None, description="A JSON list that replaces ALL its users; see replace_lists.")
     sites: str | None = Field(default=None, description="A JSON list that replaces ALL its sites; see replace_lists.")
@@ -101,6 +105,7 @@ class PromoNumberFields(_Object):
     description: str = Field(min_length=1, max_length=LONGEST, description="What it is for.")
     media_type: MediaType = Field(description="Where it is shown; one of Invoca's words.")
     promo_type: Literal["Local", "Mobile"] | None = Field(default=None, description="Left out: toll-free.")
+    state: Presence | None = Field(default=None, description="deleted takes it away for good; see allow_deletes.")
     custom_data: dict[str, str] = Field(default={}, description="The network's own fields.")
 
 

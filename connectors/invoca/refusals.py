@@ -12,7 +12,7 @@ import msgspec
 from syncengine.errors import AuthError, ProviderError, SyncError
 from syncengine.http import Answer
 
-Kind = Literal["invalid", "forbidden", "not_found", "internal", "unclear"]
+Kind = Literal["invalid", "forbidden", "not_found", "internal", "unclear", "kept"]
 
 RIGHTS = "Unauthorized"
 """Classes that begin so mean rights: UnauthorizedOperation, UnauthorizedAdvertiser."""
@@ -27,13 +27,16 @@ DEEPEST = 12
 MOST_FIELDS = 5
 """Fields that are named to people."""
 LONGEST_NAME = 40
+BEGINNING = 100
+"""Bytes in which a body shows whether it is an object or a list."""
 BAD_ARGUMENTS = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY})
 
 
 class Refusal(NamedTuple):
     """Why a request was refused. `fields` are dotted names of what is wrong with it, `state` what stays as it is.
 
-    `unclear`: a 403 without class and fields, which may be either wrong arguments or missing rights.
+    `unclear`: a 403 without class and fields, which may be either wrong arguments or missing rights. `kept`: it was to
+    be deleted and is still there.
     """
 
     kind: Kind
@@ -43,6 +46,19 @@ class Refusal(NamedTuple):
     @property
     def field(self) -> str | None:
         return self.fields[0] if self.fields else None
+
+
+def says_no(answer: Answer) -> bool:
+    """Whether this is a refusal; errors have also been seen in answers of status 200 (shape 8)."""
+    if not answer.good:
+        return True
+    if not answer.content[:BEGINNING].lstrip().startswith(b"{"):  # a list of rows is not decoded for this
+        return False
+    try:
+        body = msgspec.json.decode(answer.content)
+    except msgspec.DecodeError:
+        return False
+    return bool(body.get("errors") or body.get("error"))
 
 
 def read_refusal(answer: Answer) -> Refusal:

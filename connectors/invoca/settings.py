@@ -92,6 +92,9 @@ class InvocaSettings(BaseModel):
         description="Lists of advertisers and affiliates that a mapping may set. Each is replaced whole: whoever is not"
         " in it is deleted.",
     )
+    allow_deletes: list[Literal["advertisers", "affiliates", "promo_numbers"]] = Field(
+        default=[], description="Kinds of objects that a mapping may delete at Invoca, for good."
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 from connectors.invoca.client import InvocaClient
-from connectors.invoca.refusals import Refusal, error_of, read_refusal
+from connectors.invoca.refusals import Refusal, error_of, read_refusal, says_no
 from syncengine.contracts import Attempts, Change, Clock, Outcome, Part, Settled
 from syncengine.errors import AuthError, InDoubt, ProviderError, RateLimited, Transient
 from syncengine.http import WITHOUT_EFFECT, Answer
@@ -29,9 +29,11 @@ class Refused(Exception):
 
 
 def accept(answer: Answer) -> None:
-    """Go on where the answer is good. Raises Refused."""
-    if not answer.good:
+    """Go on where the answer is good. Raises Refused, and ProviderError for a page of something in between."""
+    if says_no(answer):
         raise Refused(read_refusal(answer), answer.status)
+    if answer.content.strip():
+        answer.json()
 
 
 class Writer(Generic[Seen]):
@@ -48,17 +50,18 @@ class Writer(Generic[Seen]):
         change: Change,
         look: Callable[[], Awaitable[Seen]],
         plan: Callable[[Seen], Sequence[Step]],
-        receipt: str | None = None,
+        receipt: Callable[[Seen], str] | None = None,
     ) -> Outcome | None:
         """Look at what is there, write the change down, and send each request that it needs, in this order.
 
-        None where it may not be sent. `receipt` is a name under which the outcome can be read back; it is stored before
-        the request leaves. Raises AuthError, RateLimited, and what looking raises.
+        None where it may not be sent. `receipt` makes a name under which the outcome can be read back; it is stored
+        before the request leaves. Raises AuthError, RateLimited, and what looking and planning raise.
         """
-        steps = list(plan(await look()))
+        seen = await look()
+        steps = list(plan(seen))
         attempt = await self._attempts.begin([Part(change.key, dict(change.fields))])
         if attempt.allowed and receipt is not None:
-            await self._attempts.receipt(attempt, receipt)
+            await self._attempts.receipt(attempt, receipt(seen))
         for number in range(SENDS):
             if number:
                 await self._client.http.ready()
@@ -103,6 +106,9 @@ class Writer(Generic[Seen]):
         if refusal.kind == "not_found":
             message = f"What this {self._what} belongs to doesn't exist at Invoca."
             return Outcome(change.key, "rejected", code="not_found", message=message)
+        if refusal.kind == "kept":
+            message = f"Invoca keeps this {self._what}: it has campaigns, or the token's user may not delete it."
+            return Outcome(change.key, "rejected", code="not_deleted", message=message)
         named = ", ".join(refusal.fields) or "unnamed"
         stays = f" It stays {refusal.state}." if refusal.state else ""
         message = f"Invoca refuses this {self._what}; wrong: {named}.{stays}"

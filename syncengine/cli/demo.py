@@ -62,7 +62,7 @@ class _Story:
 
     def tell(self) -> None:
         """Run it. Raises SyncError where a step doesn't behave."""
-        self._say("Two local servers stand in for impact.com and Cyberimpact, a CSV file for the shop's customers.")
+        self._say("Local servers stand in for impact.com, Cyberimpact and Invoca, a CSV file for the shop's customers.")
         self._run("Would it work? Every account is asked, nothing is changed.", "check")
         self._run(
             "Who would be written to, and who not, and why? Still nothing is changed.", "plan", "--limit", str(ROWS)

@@ -1,11 +1,8 @@
-"""Reporting calls to impact.com: all parameters, once each, and nothing but what it takes."""
+"""Reporting calls to impact.com: once each, and nothing but what it takes."""
 
 import contextlib
 import datetime as dt
-from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -13,18 +10,11 @@ import stamina
 from pydantic import ValidationError
 
 from connectors.impact.calls import CallReports, CallsNotConfigured
-from connectors.impact.calls_fields import PARAMETERS, REQUIRED
-from connectors.impact.calls_settings import CallDataSettings
-from connectors.impact.sandbox import calldata
-from connectors.impact.sandbox.calldata import PASSWORD, USERNAME, CallDataSandbox
-from syncengine.contracts import Attempt, Change, Context, Outcome, Part, Settled
+from connectors.impact.calls_fields import REQUIRED
 from syncengine.errors import AuthError, ConfigError, ProviderError, Rejected
-from syncengine.http import HttpFactory
 from syncengine.sandbox.kit import Fault
-from tests.clock import FakeClock
-from tests.impact.calls_stage import AS_SENT, WHOLE_CALL
-
-PAGE_ANSWER = b'{"Status": "OK",}'
+from tests.impact.calls_endpoint import Endpoint, Ledger, statuses
+from tests.impact.calls_stage import WHOLE_CALL
 
 
 @pytest.fixture(autouse=True)
@@ -33,98 +23,12 @@ def _quick_retries() -> object:
         yield
 
 
-class Ledger:
-    """Attempts as the engine writes them down. `barred` keys are never allowed."""
-
-    def __init__(self) -> None:
-        self.begun: list[frozenset[str]] = []
-        self.renewed = 0
-        self.confirmed: set[str] = set()
-        self.refuted: set[str] = set()
-        self.barred: Collection[str] = ()
-
-    async def begin(self, parts: Sequence[Part]) -> Attempt:
-        allowed = frozenset(part.key for part in parts if part.key not in self.barred)
-        self.begun.append(allowed)
-        return Attempt(len(self.begun), allowed)
-
-    async def renew(self, attempt: Attempt) -> Attempt:
-        self.renewed += 1
-        return Attempt(attempt.id, attempt.allowed - set(self.barred))
-
-    async def receipt(self, attempt: Attempt, receipt: str) -> None:
-        raise AssertionError(receipt)
-
-    async def settle(self, attempt: Attempt, settled: Settled) -> None:
-        self.confirmed |= settled.confirmed
-        self.refuted |= settled.refuted
-
-
-class Endpoint:
-    """The sandbox, and destinations that report to it without any socket."""
-
-    def __init__(self) -> None:
-        self.clock = FakeClock()
-        self.sandbox = CallDataSandbox(now=self.clock.now)
-        self.ledger = Ledger()
-        self.transport: httpx.AsyncBaseTransport = httpx.ASGITransport(app=self.sandbox.app)
-
-    def connect(self, **settings: Any) -> CallReports:
-        given = {"base_url": "https://calls.example.test", "username": USERNAME, "password": PASSWORD, **settings}
-        http = HttpFactory("connections.impact", self.clock, {}, self.transport)
-        context = Context(http, _NoMemory(), self.clock, ZoneInfo("America/Toronto"))
-        return CallReports(CallDataSettings.model_validate(given), context)
-
-    async def report(self, *sessions: str, create: bool = True, fields: Any = None, **settings: Any) -> list[Outcome]:
-        async with self.connect(**settings) as destination:
-            drafts = [destination.draft({**WHOLE_CALL, "CallSessionId": session}) for session in sessions]
-            changes = [
-                Change(draft.key, 1, create, fields or draft.fields, frozenset(), frozenset(), None, False)
-                for draft in drafts
-            ]
-            return [outcome async for outcome in destination.apply(changes, self.ledger)]
-
-
-class _NoMemory:
-    folder = Path("unused")
-
-    async def get(self, key: str) -> str | None:
-        raise AssertionError(key)
-
-    async def put(self, key: str, value: str) -> None:
-        raise AssertionError(key)
-
-
 @pytest.fixture
 def endpoint() -> Endpoint:
     return Endpoint()
 
 
-def statuses(outcomes: Sequence[Outcome]) -> list[str]:
-    return [outcome.status for outcome in outcomes]
-
-
 # --- what is sent ---
-
-
-def test_there_are_fifty_parameters_and_ten_are_required() -> None:
-    assert len(PARAMETERS) == len(set(PARAMETERS)) == 50
-    assert len(REQUIRED) == 10
-    assert set(PARAMETERS) == calldata.PARAMETERS
-    assert set(REQUIRED) == set(calldata.REQUIRED)
-    assert WHOLE_CALL.keys() == set(PARAMETERS)
-
-
-@pytest.mark.parametrize("way", ["query", "form"])
-async def test_every_parameter_reaches_the_endpoint(endpoint: Endpoint, way: str) -> None:
-    endpoint.sandbox.switches.sent_as = way
-    assert statuses(await endpoint.report(WHOLE_CALL["CallSessionId"], send_as=way)) == ["delivered"]
-    assert endpoint.sandbox.reports == [AS_SENT]
-    [seen] = endpoint.sandbox.seen
-    assert (seen.method, seen.path) == ("POST", "/calldata/logCallData")
-    assert seen.headers["accept"] == "application/json"
-    assert bool(seen.query) == (way == "query")
-    assert bool(seen.body) == (way == "form")
 
 
 async def test_what_is_none_or_empty_is_not_sent(endpoint: Endpoint) -> None:
@@ -274,10 +178,21 @@ async def test_what_holds_for_all_calls_stops_at_the_first(
     endpoint: Endpoint, status: int, error: type[Exception]
 ) -> None:
     endpoint.sandbox.faults.add(Fault(kind="status", status=status, times=9))
-    with pytest.raises(error):
+    with pytest.raises(error, match=r"connections\.impact\.call_data: "):
         await endpoint.report("one", "two")
     assert len(endpoint.sandbox.seen) == 1
     assert endpoint.ledger.refuted == {"1000/777/one"}, "it surely had no effect"
+
+
+async def test_a_call_in_doubt_is_what_a_person_says_it_is(endpoint: Endpoint) -> None:
+    endpoint.sandbox.faults.add(Fault(kind="malformed"))
+    await endpoint.report("one")
+    [receipt] = endpoint.ledger.receipts
+    assert (await endpoint.connect(taken=["one"]).settle(receipt, {"1000/777/one"})).confirmed == {"1000/777/one"}
+    for others in ([], ["two"]):
+        with pytest.raises(ProviderError) as caught:
+            await endpoint.connect(taken=others).settle(receipt, {"1000/777/one"})
+        assert caught.value.code == "write_only"
 
 
 async def test_only_who_says_so_has_doubts_reported_again() -> None:
@@ -319,7 +234,7 @@ async def test_check_reports_nothing_and_tells_good_credentials_from_bad(endpoin
         assert (await destination.check()).level == "ok"
     assert endpoint.sandbox.reports == []
     async with endpoint.connect(password="another") as destination:
-        with pytest.raises(AuthError):
+        with pytest.raises(AuthError, match=r"call_data: the credentials are refused.*of its own"):
             await destination.check()
     for status, error in ((403, AuthError), (404, ProviderError)):
         endpoint.sandbox.faults.add(Fault(kind="status", status=status))

@@ -38,8 +38,20 @@ async def test_check_says_which_account_how_many_campaigns_and_the_quota(
 
 async def test_check_of_an_account_without_campaigns_warns(provider: FakeImpact, connect: Connect) -> None:
     provider.campaigns = []
-    (finding,) = await connect().check()
-    assert finding.level == "warning"
+    missing, _quota = await connect().check()
+    assert missing.level == "warning"
+
+
+async def test_check_tries_the_credentials_for_calls_also_where_there_are_no_campaigns(
+    provider: FakeImpact, connect: Connect
+) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(401) if request.method == "OPTIONS" else provider(request)
+
+    provider.campaigns = []
+    async with connect(httpx.MockTransport(answer), call_data={"username": "calls", "password": TOKEN}) as connection:
+        with pytest.raises(AuthError, match="call_data"):
+            await connection.check()
 
 
 async def test_check_finds_a_token_that_may_list_campaigns_but_no_actions(

@@ -5,6 +5,7 @@ connector's fold, so that the two can disagree.
 """
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +21,7 @@ from tests.invoca.journey import Journey, Killed
 SETTLE = dt.timedelta(hours=1)
 STEPS = (
     "call", "call", "call", "call", "old call", "same start", "leg", "sale", "signal", "correct", "correct", "annotate",
-    "wait", "wait", "sync", "sync", "sync", "trouble", "kill reading", "kill report", "cut report", "purge", "zone",
+    "wait", "sync", "sync", "settle", "settle", "trouble", "kill reading", "kill report", "cut report", "purge", "zone",
 )  # fmt: skip
 BESIDES = frozenset({"call", "old call", "wait", "zone"})
 """What may happen before there is any call."""
@@ -59,7 +60,8 @@ class History:
         self.began = self.journey.clock.now()
         """When the last run began."""
         self.wrong: list[str] = []
-        self.troubles = 0
+        self.met: Counter[str] = Counter()
+        """What came up, by its name: the troubles that really happened, and what they were to be met by."""
 
     # --- steps ---
 
@@ -72,10 +74,15 @@ class History:
         if step in DISTURBED:
             await self._disturb(step)
         elif step == "purge" and self.calls:
+            self.met[step] += 1
             await self._purge()
         elif step == "sync":
             await self._sync()
+        elif step == "settle":
+            self.met[step] += 1
+            await self._settle()
         elif step in BESIDES or (self.calls and step != "purge"):
+            self.met[step] += 1
             self._happen(step)
 
     def _happen(self, step: str) -> None:
@@ -96,7 +103,9 @@ class History:
                 talked = self.draw(st.integers(0, 300))
                 book.leg(self._some().call, connect_duration=talked, duration=talked + 10)
             case "sale":
-                book.sale(self._some().call, sale_amount=f"{self.draw(st.integers(1, 99_999)) / 100:.2f}")
+                call = self._some().call
+                for cents in self.draw(st.lists(st.integers(1, 99_999), min_size=1, max_size=2)):
+                    book.sale(call, sale_amount=f"{cents / 100:.2f}")
             case "signal":
                 book.signal(self._some().call, custom=[self._entry()])
             case "annotate":
@@ -114,15 +123,21 @@ class History:
             case "kill reading":
                 await self._sync(kill=self.draw(st.integers(1, 9)))
             case "kill report":
+                self.journey.clock.move(2 * SETTLE.total_seconds())
                 await self._sync(report=("kill", self.draw(st.sampled_from(["before", "after"]))))
             case "cut report":
+                self.journey.clock.move(2 * SETTLE.total_seconds())
                 await self._sync(report=("cut", self.draw(st.sampled_from(["before", "after"]))))
 
     async def end(self) -> None:
         """Everything settles, and no trouble any more."""
         for _ in range(ROUNDS):
-            self.journey.clock.move(2 * SETTLE.total_seconds())
-            await self._sync()
+            await self._settle()
+
+    async def _settle(self) -> None:
+        """What there is by now is reported: whatever comes later is late."""
+        self.journey.clock.move(2 * SETTLE.total_seconds())
+        await self._sync()
 
     def _call(self, at: dt.datetime | None) -> None:
         talked = self.draw(st.sampled_from([0, 1, 45, 280]))
@@ -169,7 +184,7 @@ class History:
             if when == "before":
                 self._verify(dict(request.url.params), whole)
             if report is not None and when == report[1]:
-                self.troubles += 1
+                self.met[f"{report[0]} report"] += 1
                 raise Killed if report[0] == "kill" else httpx.ReadError("cut", request=request)
 
         def read(when: str, request: httpx.Request) -> None:
@@ -177,7 +192,7 @@ class History:
             if left is not None and when == "after":
                 left -= 1
                 if left == 0:
-                    self.troubles += 1
+                    self.met["kill reading"] += 1
                     raise Killed
 
         self.journey.trouble, self.journey.network.trouble = watch, read
@@ -186,7 +201,7 @@ class History:
         except (Killed, SyncError):
             self.journey.restart()
         self._remember(whole)
-        self.troubles += len(sandbox.faults.injected)
+        self.met["trouble"] += len(sandbox.faults.injected)
         sandbox.faults.clear()
         self.journey.network.trouble = lambda when, request: None
 
@@ -244,9 +259,13 @@ class History:
 
     def verify(self) -> None:
         """Every reportable call is there exactly once; a call that isn't has a reason."""
+        self.met["reported"] += len(self.journey.endpoint.reports)
+        self.met["changed"] += list(self.journey.rejects().values()).count("changed_after_delivery")
         assert not self.wrong, self.wrong
         doubt, rejects = self.journey.in_doubt(), self.journey.rejects()
         for call in {row.call for row in self.calls}:
+            kinds = [row.kind for row in self.journey.book.of_call(call) if not row.superseded]
+            self.met["two sales"] += kinds.count("Reported Conversion") > 1
             key = f"1000/777/{call}"
             times = len(self.journey.endpoint.of_session(call))
             assert times <= 1, f"reported {times} times"

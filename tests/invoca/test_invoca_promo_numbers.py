@@ -30,12 +30,12 @@ async def test_a_purchase_without_an_answer_is_read_back_and_not_repeated(campai
     campaign.network.trouble = lambda at, request: None
     assert campaign.writes() == [("POST", "promo_numbers_by_id")] * (when == "after")
     key = "adv-7/c-1/n-1"
-    assert campaign.ledger.receipts == [key]
+    assert campaign.ledger.receipts == [f"buy {key}"]
     async with campaign.network.connect(allow_writes=True) as connection:
         destination = connection.destinations["promo_numbers"]
         assert not destination.repeatable
         assert isinstance(destination, Resumable)
-        settled = await destination.settle(key, {key})
+        settled = await destination.settle(f"buy {key}", {key})
     assert settled.confirmed == ({key} if when == "after" else set())
     assert settled.refuted == (set() if when == "after" else {key})
 

@@ -136,6 +136,38 @@ async def test_a_kill_at_the_report_leaves_a_doubt_that_only_a_setting_resolves(
     assert journey.in_doubt() == (set() if resend else {key(call)})
 
 
+@pytest.mark.parametrize("resend", [False, True])
+async def test_a_person_says_which_calls_in_doubt_arrived(journey: Journey, resend: bool) -> None:
+    """Those that did are reported from then on as any other; the rest stays in doubt, or is reported once more."""
+    arrived, lost = (journey.book.call(**PARTNER) for _ in range(2))
+    journey.clock.move(HOURS_2)
+
+    def cut(at: str, request: httpx.Request) -> None:
+        session = request.url.params["CallSessionId"]
+        if at == ("after" if session == arrived.call else "before"):
+            raise httpx.ReadTimeout("cut", request=request)
+
+    journey.trouble = cut
+    for _ in range(2):
+        await journey.sync()
+        journey.clock.move(HOURS_2)
+    assert journey.in_doubt() == {key(arrived), key(lost)}
+    journey.trouble = lambda at, request: None
+    journey.call_data |= {"taken": [arrived.call], "resend_in_doubt": resend}
+    await journey.sync()
+    assert journey.in_doubt() == (set() if resend else {key(lost)})
+    assert [each["CallSessionId"] for each in journey.endpoint.reports] == [
+        arrived.call,
+        *([lost.call] if resend else []),
+    ]
+    journey.call_data |= {"taken": []}
+    journey.book.sale(arrived.call, sale_amount="12.50")
+    report = await journey.sync()
+    assert journey.rejects() == {key(arrived): "changed_after_delivery"}
+    assert len(journey.endpoint.of_session(arrived.call)) == 1
+    assert report.deliveries[0].revisions.get("in_doubt", 0) == (0 if resend else 1)
+
+
 async def test_a_mapping_that_is_changed_reports_no_call_again(journey: Journey) -> None:
     call = journey.book.call(**PARTNER)
     journey.clock.move(HOURS_2)

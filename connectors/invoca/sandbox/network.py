@@ -112,7 +112,9 @@ class Network:
         made["oauth_refresh_token"] = REFRESH_TOKEN
 
     def _delete_organisation(self, path: Path) -> Reply:
-        if any(at[: len(path)] == path and len(at) > len(path) for at in self.objects):
+        if any(
+            len(at) > len(path) and path in {at[:2], at[4:6]} for at in self.objects
+        ):  # below it, or its part in one
             match self._switches.delete_with_campaigns:
                 case HTTPStatus.FORBIDDEN:
                     raise not_allowed()
@@ -149,7 +151,10 @@ class Network:
         if not name:
             raise invalid("name", "can't be blank")
         future = {**(made["future_terms"] or made["current_terms"] or {}), **terms} if before else terms
-        self.objects[path] = {**made, "id_from_network": self._shown_id(path[3]), "name": name, "future_terms": future}
+        own = {"id_from_network": self._shown_id(path[3]), "name": name}
+        if "custom_data" in body:
+            own["custom_data"] = body["custom_data"]
+        self.objects[path] = {**made, **own, "future_terms": future}
         return self.objects[path]
 
     def _step(self, path: Path, body: Mapping[str, Any]) -> Reply:
