@@ -3,7 +3,7 @@
 A row that is updated while a list is read leaves a range of "last updated", and pulls the rows behind it one place up:
 whoever goes from page to page misses one. So a window is made so short that its rows fit on one page, and every answer
 is whole by itself. Only what doesn't even fit within a minute is read page by page, and then the stated total must
-stay the same (impact.md section 3).
+stay the same (impact.md section 3). What has more pages than a query may have is cut by another date as well.
 """
 
 import datetime as dt
@@ -11,14 +11,20 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any, NamedTuple
 
+import structlog
+
 from connectors.impact.client import MOST_PAGES, PAGE_SIZE, ImpactClient, Unanswerable
 from connectors.impact.decoding import Shape, to_moment, to_text
 from connectors.impact.windows import SPARE, Window, Windows, wire
 from syncengine.errors import ProviderError, RateLimited, Transient
 from syncengine.http import Params
 
+log = structlog.get_logger(__name__)
+
 DAY = dt.timedelta(days=1)
 GATEWAY_TIMEOUT = "status_504"
+TOO_MUCH = frozenset({"too_many", "refused"})
+"""What may mean that there are more rows than a list has: the error for it has no known status (section 7)."""
 EDGE = dt.timedelta(seconds=1)
 """How far outside a window a date may lie that has no fraction on the wire."""
 SKEW = dt.timedelta(minutes=1)
@@ -41,6 +47,14 @@ class Dates(NamedTuple):
     slow: bool = False
 
 
+class Finer(NamedTuple):
+    """Another of the list's dates, and from when to when it is asked for. Both filters hold at once (section 4)."""
+
+    dates: Dates
+    start: dt.datetime
+    end: dt.datetime
+
+
 class Answered(NamedTuple):
     """Some rows of a window; `last`: it is complete with them."""
 
@@ -50,7 +64,7 @@ class Answered(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """One list of one campaign, by one of its dates."""
+    """One list of one campaign, by one of its dates; by `finer` as well where that date can't be cut any more."""
 
     client: ImpactClient
     resource: str
@@ -58,6 +72,7 @@ class Listing(NamedTuple):
     dates: Dates
     shape: Shape
     filters: Params
+    finer: Finer | None = None
 
     async def walk(self, windows: Windows) -> AsyncGenerator[Answered, None]:
         """Everything in these windows, each request when its rows are asked for.
@@ -67,7 +82,7 @@ class Listing(NamedTuple):
         """
         met: dict[Window, str] = {}  # the trouble that a slow list had there
         while (window := windows.following()) is not None:
-            count = 0
+            count, finer = 0, None
             try:
                 async with aclosing(self.read(window, once=self.dates.slow and met.get(window) != "other")) as pages:
                     async for page in pages:
@@ -75,11 +90,29 @@ class Listing(NamedTuple):
                         yield page
                 windows.took(count)
             except Unanswerable as refusal:
-                self.cut(windows, window, refusal)
+                finer = None if window.can_be_cut or refusal.code not in TOO_MUCH else self.finer
+                if finer is None:
+                    self.cut(windows, window, refusal)
             except Transient as trouble:
                 if not self.dates.slow or isinstance(trouble, RateLimited) or met.get(window) == "other":
                     raise
                 met[window] = self._slow_trouble(windows, window, trouble, met.get(window))
+            if finer is not None:
+                async with aclosing(self._walk_finer(window, finer)) as pages:
+                    async for page in pages:
+                        yield page
+
+    async def _walk_finer(self, window: Window, finer: Finer) -> AsyncGenerator[Answered, None]:
+        """One window, cut by another date. Raises as `walk`, and where both dates of too many are the same."""
+        log.warning(
+            "one moment can't be listed whole; cut by a second date", resource=self.resource, partition=self.campaign
+        )
+        both = self._replace(dates=finer.dates, filters={**self.filters, **self._bounds(window)}, finer=None)
+        async with aclosing(both.walk(Windows(finer.start, finer.end))) as pages:
+            async for answered in pages:
+                self._verify(answered.rows, window)
+                yield Answered(window, answered.rows, last=False)
+        yield Answered(window, (), last=True)
 
     def _slow_trouble(self, windows: Windows, window: Window, trouble: Transient, before: str | None) -> str:
         """A 504 may mean that the window is too long: waiting longer and longer for it would hold up all else."""
@@ -99,8 +132,7 @@ class Listing(NamedTuple):
         params: dict[str, str | int] = {
             "CampaignId": self.campaign,
             **self.filters,
-            self.dates.start: wire(window.start),
-            self.dates.end: wire(window.end),
+            **self._bounds(window),
             "PageSize": PAGE_SIZE,
         }
         most = 1 if window.can_be_cut else MOST_PAGES
@@ -119,6 +151,9 @@ class Listing(NamedTuple):
             ) from refusal
         pages = -(-refusal.total // refusal.size) if refusal.total and refusal.size else 1
         windows.cut(window, pages + max(1, pages // SPARE), refusal.size)
+
+    def _bounds(self, window: Window) -> dict[str, str]:
+        return {self.dates.start: wire(window.start), self.dates.end: wire(window.end)}
 
     def _verify(self, rows: Sequence[Any], window: Window) -> None:
         """These are the rows that were asked for: a filter that is misunderstood may be ignored (section 4)."""

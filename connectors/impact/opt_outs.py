@@ -4,7 +4,7 @@ impact.com only adds to that list: there is no way to subscribe again (impact.md
 """
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -23,15 +23,14 @@ class OptOuts:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
 
-    async def add(self, addresses: Iterable[str]) -> Collection[str]:
-        """Remember these; returns the marks of all that are listed or remembered."""
+    async def add(self, addresses: Iterable[str]) -> Mapping[str, str | None]:
+        """Remember these; returns the marks of all, with the address where it is one of these."""
         stored = await self._memory.get(KEY)
-        known = dict.fromkeys(msgspec.json.decode(stored, type=list[str]) if stored else ())
-        listed = dict.fromkeys(mark(address) for address in addresses)
-        everybody = known | listed
+        known: dict[str, str | None] = dict.fromkeys(msgspec.json.decode(stored, type=list[str]) if stored else ())
+        everybody = known | {mark(address): address for address in addresses}
         if len(everybody) > len(known):
             await self._memory.put(KEY, msgspec.json.encode(list(everybody)[-MOST:]).decode())
-        return everybody.keys()
+        return everybody
 
 
 def fold_address(address: object) -> str:

@@ -15,8 +15,9 @@ from pydantic import BaseModel
 from connectors.impact.campaigns import choose_campaigns, pick, read_campaigns
 from connectors.impact.client import ImpactClient
 from connectors.impact.decoding import read_row, shape, to_moment
-from connectors.impact.opt_outs import OptOuts, fold_address, mark
+from connectors.impact.opt_outs import OptOuts, fold_address
 from connectors.impact.position import Position
+from connectors.impact.roster import Roster
 from connectors.impact.settings import CampaignOptions, NoOptions
 from connectors.impact.windows import wire
 from syncengine.contracts import Checkpoint, Clock, Memory, Open, Page, Range, Record
@@ -36,7 +37,8 @@ PARTNER_ID, PARTNER_NAME, PARTNER_SINCE = "PartnerId", "PartnerName", "PartnerSi
 UNSUBSCRIBED = "Unsubscribed"
 ADDED_FIELDS = frozenset({PARTNER_ID, PARTNER_NAME, PARTNER_SINCE, UNSUBSCRIBED})
 """What this stream adds: the contact's first company, the day it joined a program first (read from MediaPartners), and
-"true" where the address ever opted out of Outreach mail in any campaign. The last two are read only where asked for."""
+"true" where any address that the contact was ever seen with opted out of Outreach mail in any campaign. The last two
+are read only where asked for."""
 OPT_OUT_FIELDS = frozenset({"UserEmail", "PartnerId", "CreatedAt", "UpdatedAt"})
 
 
@@ -68,7 +70,8 @@ class MediaPartnerStream:
 class ContactStream:
     """The people at partner companies, each once, whatever campaigns they are contacts of.
 
-    A record's moment is when it was read.
+    Of those who are none any more the ones who opted out come too, by the id that they had: with nothing but that, and
+    the address where it is told. A record's moment is when it was read.
     """
 
     Options: type[BaseModel] = CampaignOptions
@@ -79,6 +82,7 @@ class ContactStream:
         self._client = client
         self._clock = clock
         self._opt_outs = OptOuts(memory)
+        self._roster = Roster(memory)
 
     async def partitions(self, options: CampaignOptions) -> Sequence[str]:
         """One: somebody may be a contact of several campaigns. Raises ConfigError for a campaign that isn't there."""
@@ -90,7 +94,7 @@ class ContactStream:
         """All of them, whatever the position. Raises as `ImpactClient.list`."""
         wanted = CONTACT_FIELDS | ADDED_FIELDS if fields is None else fields
         campaigns = partition.split(JOINED)
-        opted_out: Collection[str] = ()
+        opted_out: Mapping[str, str | None] = {}
         if partition == EVERYBODY or UNSUBSCRIBED in wanted:
             everywhere = [row["Id"] for row in await read_campaigns(self._client)]
             campaigns = everywhere if partition == EVERYBODY else campaigns
@@ -101,22 +105,37 @@ class ContactStream:
         for campaign in campaigns:
             resource = f"Campaigns/{campaign}/Contacts"
             async with aclosing(self._client.list(resource, shape("Contacts", None), {})) as pages:
-                async for rows, _ in pages:
-                    found = [complete(_known(read_row(raw), resource), opted_out, since) for raw in rows]
-                    new = {row["Id"]: row for row in found if row["Id"] not in seen}
+                async for raws, _ in pages:
+                    rows = [_known(read_row(raw), resource) for raw in raws]
+                    marks = await self._roster.add(rows) if UNSUBSCRIBED in wanted else {}
+                    new = {row["Id"]: row for row in rows if row["Id"] not in seen}
                     seen.update(new)
-                    records = [Record(id, now, pick(row, wanted)) for id, row in new.items()]
+                    found = [complete(row, opted_out, marks.get(id, ()), since) for id, row in new.items()]
+                    records = [Record(row["Id"], now, pick(row, wanted)) for row in found]
                     yield Page(records, None, f"campaign {campaign}, contacts")
-        yield Page([], Checkpoint(wire(now)), "contacts")
+        left = [row for row in await self._opted_out_before(opted_out) if row["Id"] not in seen]
+        records = [Record(row["Id"], now, pick(row, wanted)) for row in left]
+        yield Page(records, Checkpoint(wire(now)), "contacts")
 
-    async def _opted_out(self, campaigns: Sequence[str]) -> Collection[str]:
-        """Marks of the addresses that ever opted out in any campaign: a no to one mail of the brand is a no."""
+    async def _opted_out(self, campaigns: Sequence[str]) -> Mapping[str, str | None]:
+        """The addresses that ever opted out in any campaign, by their marks: a no to one mail of the brand is a no."""
         found: set[str] = set()
         for campaign in campaigns:
             async with aclosing(self._client.results(_opt_outs(campaign))) as pages:
                 async for rows in pages:
                     found.update(fold_address(row.get("UserEmail")) for row in rows)
         return await self._opt_outs.add(sorted(found - {""}))
+
+    async def _opted_out_before(self, opted_out: Mapping[str, str | None]) -> list[dict[str, Any]]:
+        """Every contact ever seen that opted out: what an opt-out list tells of somebody who may be in no other."""
+        if not opted_out:
+            return []
+        found: list[dict[str, Any]] = []
+        for id, marks in (await self._roster.add(())).items():
+            if no := [mark for mark in marks if mark in opted_out]:
+                told = next((opted_out[mark] for mark in no if opted_out[mark]), None)
+                found.append({"Id": id, "EmailAddress": told, UNSUBSCRIBED: "true"})
+        return found
 
     async def _since(self) -> dict[str, str]:
         """Of each partner company the date on which it joined a program first, where that is told.
@@ -167,8 +186,10 @@ class UnsubscribedStream:
         yield Page([], place.moved(now).checkpoint(), scope)
 
 
-def complete(row: dict[str, Any], opted_out: Collection[str], since: Mapping[str, str]) -> dict[str, Any]:
-    """A contact with what this stream adds."""
+def complete(
+    row: dict[str, Any], opted_out: Collection[str], marks: Collection[str], since: Mapping[str, str]
+) -> dict[str, Any]:
+    """A contact with what this stream adds. `marks` are those of the addresses that it ever had."""
     companies = [account for account in row.get("Accounts") or [] if isinstance(account, dict)]
     first = companies[0] if companies else {}
     joined = [since[account["Id"]] for account in companies if account.get("Id") in since]
@@ -177,7 +198,7 @@ def complete(row: dict[str, Any], opted_out: Collection[str], since: Mapping[str
         PARTNER_ID: first.get("Id"),
         PARTNER_NAME: first.get("Name"),
         PARTNER_SINCE: min(joined, key=to_moment, default=None),
-        UNSUBSCRIBED: "true" if mark(row.get("EmailAddress")) in opted_out else "false",
+        UNSUBSCRIBED: "true" if any(mark in opted_out for mark in marks) else "false",
     }
 
 

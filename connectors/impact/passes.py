@@ -9,9 +9,9 @@ import structlog
 
 from connectors.impact.client import ImpactClient
 from connectors.impact.kinds import LOCKING, Kind
-from connectors.impact.listing import Dates, Listing
+from connectors.impact.listing import Answered, Dates, Finer, Listing
 from connectors.impact.position import Position
-from connectors.impact.windows import HISTORY, Windows, week_ago, whole_second, wire
+from connectors.impact.windows import HISTORY, SECOND, Windows, week_ago, whole_second, wire
 from syncengine.contracts import Checkpoint, Clock, Page, Range
 
 log = structlog.get_logger(__name__)
@@ -43,6 +43,13 @@ class Walk(NamedTuple):
     seam: dt.datetime | None = None
 
 
+class Step(NamedTuple):
+    """One page of a walk, and the answer that it was made of; None where nothing was asked."""
+
+    page: Page
+    answered: Answered | None = None
+
+
 async def read_changes(
     reader: Reader, campaign: str, position: Checkpoint | Range, fields: frozenset[str] | None, watcher: str
 ) -> AsyncGenerator[Page, None]:
@@ -69,9 +76,9 @@ async def read_changes(
     )
     if place.read < now - HISTORY:
         log.warning("impact.com answers three years back at most", partition=campaign, since=wire(walk.start))
-    async with aclosing(_walk(reader, walk, fields)) as pages:
-        async for page in pages:
-            yield page
+    async with aclosing(_walk(reader, walk, fields)) as steps:
+        async for step in steps:
+            yield step.page
 
 
 async def read_lockings(
@@ -80,7 +87,8 @@ async def read_lockings(
     """Hand over the actions whose LockingDate has come since the checkpoint: approvals are no updates (section 4).
 
     A range is nothing to this pass but the beginning: the pass over changes hands over its actions in their present
-    state. Raises as `read_changes`.
+    state. What may still be settling is read again each time, as long as one answer holds it; of more, only what is
+    new is read until that time is over, and then all of it once more. Raises as `read_changes`.
     """
     now = reader.clock.now()
     if isinstance(position, Range):
@@ -90,27 +98,40 @@ async def read_lockings(
             return
     else:
         place = Position.of(position)
-    start = max(place.read - max(reader.overlap, APPROVALS_SETTLE), now - HISTORY)
-    walk = Walk(campaign, LOCKING, place, whole_second(start), whole_second(now), watcher)
-    async with aclosing(_walk(reader, walk, fields)) as pages:
-        async for page in pages:
+    settling = max(reader.overlap, APPROVALS_SETTLE)
+    # A clock that was set back waits for nothing: it could take years.
+    waits = place.crowd is not None and place.crowd <= now < place.crowd + settling
+    start = place.read if waits else (place.crowd or place.read) - settling
+    walk = Walk(campaign, LOCKING, place, whole_second(max(start, now - HISTORY)), whole_second(now), watcher)
+    answers = 0
+    async with aclosing(_walk(reader, walk, fields)) as steps:
+        async for page, answered in steps:
+            if answered is not None and answered.rows and answered.window.end > now - settling:
+                answers += 1
             yield page
+    crowd = whole_second(now) if answers > 1 else None
+    if walk.start < walk.end and not waits and crowd != place.crowd:
+        yield Page([], place.moved(walk.end).crowded(crowd).checkpoint(), f"campaign {campaign}, approvals")
 
 
-async def _walk(reader: Reader, walk: Walk, fields: frozenset[str] | None) -> AsyncGenerator[Page, None]:
+async def _walk(reader: Reader, walk: Walk, fields: frozenset[str] | None) -> AsyncGenerator[Step, None]:
     kind, place, now = reader.kind, walk.place, reader.clock.now()
     if walk.start >= walk.end:
-        yield Page([], place.checkpoint(), f"campaign {walk.campaign}")
+        yield Step(Page([], place.checkpoint(), f"campaign {walk.campaign}"))
         return
     names = kind.names(fields)
-    listing = Listing(reader.client, kind.resource, walk.campaign, walk.dates, kind.shape(names), {})
+    own = Finer(kind.dated, whole_second(now - HISTORY), whole_second(now) + SECOND)
+    finer = own if kind.dated != kind.changed else None  # a record that has but one date can't be cut by another
+    listing = Listing(reader.client, kind.resource, walk.campaign, walk.dates, kind.shape(names), {}, finer)
     async with aclosing(listing.walk(Windows(walk.start, walk.end, walk.seam))) as pages:
-        async for window, rows, last in pages:
+        async for answered in pages:
+            window, rows, last = answered
             read = kind.records(rows, names, now, walk.watcher)
             if last:
                 place = place.moved(window.end)
-            yield Page(
+            page = Page(
                 [record for record in read if place.holds(record.moment)],
                 place.checkpoint() if last else None,
                 f"campaign {walk.campaign}, {window}",
             )
+            yield Step(page, answered)

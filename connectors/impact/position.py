@@ -15,11 +15,15 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
     A range with an end stands here because reading goes on from a checkpoint alone: one that was interrupted remains
     that range. One without an end doesn't: after the first reading everything that changes is handed over, whatever its
     date, because an older action may have come in by another way and be reversed now.
+
+    `crowd`: when more than one answer could hold was read of what may still be settling. Up to then all is looked at
+    once more, at the end of the time that settling takes, and not at every sync.
     """
 
     read: dt.datetime
     since: dt.datetime | None = None
     until: dt.datetime | None = None
+    crowd: dt.datetime | None = None
 
     @classmethod
     def of(cls, position: Checkpoint | Range) -> Self:
@@ -38,6 +42,10 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
         """The position after everything up to `end` has been handed over. It never moves back."""
         return msgspec.structs.replace(self, read=max(self.read, end))
 
+    def crowded(self, crowd: dt.datetime | None) -> Self:
+        """The same position with another `crowd`."""
+        return msgspec.structs.replace(self, crowd=crowd)
+
     def checkpoint(self) -> Checkpoint:
         kept = self if self.until else msgspec.structs.replace(self, since=None)
         return Checkpoint(msgspec.json.encode(kept).decode())
@@ -50,12 +58,14 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
 class Sweep(msgspec.Struct, frozen=True, omit_defaults=True):
     """Everything open was looked at again since `swept`; of a sweep that is under way, what is dated before `through`.
 
-    `gone` are the ids that the provider doesn't know any more: they are not asked for again.
+    `missed` are the ids that were answered with a 404 once, and when; `gone` those that were so again, at another day's
+    sweep: they are not asked for any more.
     """
 
     swept: dt.datetime
     through: dt.datetime | None = None
     gone: tuple[str, ...] = ()
+    missed: dict[str, dt.datetime] = {}
 
     @classmethod
     def of(cls, position: Checkpoint) -> Self:

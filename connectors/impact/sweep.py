@@ -18,7 +18,7 @@ from connectors.impact.client import FORBIDDEN, ImpactClient, Unanswerable
 from connectors.impact.kinds import Kind
 from connectors.impact.listing import Listing
 from connectors.impact.position import Sweep
-from connectors.impact.windows import HISTORY, LONGEST, Window, Windows, whole_second
+from connectors.impact.windows import HISTORY, LONGEST, SECOND, Window, Windows, whole_second
 from syncengine.contracts import Checkpoint, Clock, Open, Page, Range, Record
 from syncengine.errors import AuthError, ProviderError
 
@@ -30,10 +30,12 @@ MOST_LEFT = 20
 """So many of those that no list shows are asked for by their ids in one sweep: an empty list must not cost a quota of
 1,000 requests an hour. The others stay open, and later sweeps choose among them anew."""
 REMEMBERED = 1000
-"""The most ids that a checkpoint names as gone; the provider deletes nothing, so there are hardly any."""
+"""The most ids that a checkpoint names as gone, or missed; the provider deletes nothing, so there are hardly any."""
 FIRST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 """Before anything that impact.com has."""
-SECOND = dt.timedelta(seconds=1)
+SECOND_LOOK = dt.timedelta(hours=20)
+"""How long after a 404 the same id is asked for once more before it is given up: by the next daily sweep. A 404 may be
+a fault that passes; a day later it is none."""
 
 
 class Sweeper(NamedTuple):
@@ -73,14 +75,14 @@ class Sweeper(NamedTuple):
             return
         # One that was interrupted counts from its beginning: what it looked at then may have changed since.
         began = now if sweep.through is None else min(sweep.swept, now)
-        gone = sweep.gone
+        done = msgspec.structs.replace(sweep, swept=began, through=None)
         if (oldest := await open.oldest()) is not None:
             run = _Run(self, campaign, partition, fields, open, msgspec.structs.replace(sweep, swept=began))
             async with aclosing(run.read(oldest)) as pages:
                 async for page in pages:
                     yield page
-            gone = run.gone
-        yield Page([], Sweep(began, None, gone).checkpoint(), scope)
+            done = run.progress(None)
+        yield Page([], done.checkpoint(), scope)
 
 
 class _Run:
@@ -104,28 +106,34 @@ class _Run:
         self._names = self._kind.names(fields)
         self._now = sweeper.clock.now()
         self._gone = dict.fromkeys(sweep.gone)
+        self._missed = dict(sweep.missed)
         self._singles = True
         self._left: set[str] = set()
         self._failed: set[str] = set()
 
-    @property
-    def gone(self) -> tuple[str, ...]:
-        """What the provider doesn't know any more, the latest last."""
-        return tuple(self._gone)[-REMEMBERED:]
+    def progress(self, through: dt.datetime | None) -> Sweep:
+        """How far it is; None: to the end. Of what the provider doesn't know the latest are kept, they stand last."""
+        gone, missed = list(self._gone)[-REMEMBERED:], list(self._missed.items())[-REMEMBERED:]
+        return Sweep(self._sweep.swept, through, tuple(gone), dict(missed))
+
+    async def _within(self, since: dt.datetime, until: dt.datetime) -> frozenset[str]:
+        """What is open there and worth a question: neither gone nor asked for in vain just now."""
+        lately = {id for id, at in self._missed.items() if dt.timedelta(0) <= self._now - at < SECOND_LOOK}
+        return await self._open.within(since, until) - self._gone.keys() - lately
 
     async def read(self, oldest: dt.datetime) -> AsyncGenerator[Page, None]:
         """All windows from the oldest open record on; a checkpoint after each that had any."""
         reach = whole_second(self._now - HISTORY)
         start = whole_second(max(oldest, self._sweep.through or oldest))
         if start < reach:  # out of the lists' reach; by its id a record may still be asked for
-            ancient = set(await self._open.within(FIRST, reach) - self._gone.keys())
+            ancient = set(await self._within(FIRST, reach))
             async with aclosing(self._fetch(ancient)) as pages:
                 async for page in pages:
                     yield page
             self._left |= ancient
         windows = Windows(max(start, reach), whole_second(self._now) + SECOND)
         while (window := windows.following()) is not None:
-            ids = await self._open.within(window.start, window.end) - self._gone.keys()
+            ids = await self._within(window.start, window.end)
             if not ids:
                 continue
             count = 0
@@ -138,7 +146,7 @@ class _Run:
             except Unanswerable as refusal:
                 self._listing(self._sweeper.filters).cut(windows, window, refusal)
                 continue
-            yield Page([], Sweep(self._sweep.swept, window.end, self.gone).checkpoint(), self._scope(window))
+            yield Page([], self.progress(window.end).checkpoint(), self._scope(window))
         async with aclosing(self._read_left()) as pages:
             async for page in pages:
                 yield page
@@ -146,7 +154,7 @@ class _Run:
     async def _read_window(self, window: Window, ids: frozenset[str]) -> AsyncGenerator[Page, None]:
         """One record is asked for by its id; several by the list of what is open, and then those not in it.
 
-        What no list shows isn't gone: a list that is empty or cut short looks the same. Only a 404 says so.
+        What no list shows isn't gone: a list that is empty or cut short looks the same. Only a 404 says so, and again.
         """
         missing = set(ids)
         young = self._sweeper.whole_while_young and window.end > self._now - LONGEST
@@ -175,6 +183,7 @@ class _Run:
                 for record in records:
                     missing.discard(record.id)
                     self._gone.pop(record.id, None)  # the provider knows it again
+                    self._missed.pop(record.id, None)
                 yield Page(records, None, self._scope(window))
 
     async def _read_left(self) -> AsyncGenerator[Page, None]:
@@ -213,6 +222,7 @@ class _Run:
             if record is None:
                 self._lose(id)
             else:
+                self._missed.pop(id, None)
                 yield Page([record], None, f"{self._kind.single} {id}")
 
     async def _read_single(self, id: str) -> Record | None:
@@ -220,7 +230,11 @@ class _Run:
         return None if row is None else self._kind.record(row, self._names, self._now, self._partition)
 
     def _lose(self, id: str) -> None:
-        """The provider doesn't know it any more, so nothing will become of it: it isn't asked for again."""
+        """The provider doesn't know it. Said twice, nothing will become of it: it isn't asked for any more."""
+        if self._missed.pop(id, None) is None:
+            log.info("what is open is not known at impact.com; asked again", resource=self._kind.resource, record=id)
+            self._missed[id] = self._now
+            return
         log.warning("what was open is gone at impact.com", resource=self._kind.resource, record=id)
         self._gone[id] = None
 

@@ -14,6 +14,8 @@ SHORTEST = dt.timedelta(minutes=1)
 """A part of it would be too fine to help: what is refused down to here is refused for another reason."""
 HISTORY = dt.timedelta(days=3 * 365 - 1)
 """One day inside the limit of three years."""
+SECOND = dt.timedelta(seconds=1)
+"""Added to a window's end that is the present moment: what is dated within this second belongs to it."""
 DEFAULT_FILTER = dt.timedelta(days=7)
 """What impact.com reads where it ignores a date filter (impact.md section 4)."""
 MARGIN = dt.timedelta(hours=1)

@@ -1,17 +1,19 @@
 """What is told of people at partner companies when the lists about them are not as they should be."""
 
+import asyncio
 import datetime as dt
 import json
 from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
-from connectors.impact import ImpactConnection
-from connectors.impact.opt_outs import KEY
+from connectors.impact import ImpactConnection, opt_outs, roster
 from connectors.impact.sandbox import ImpactSandbox
-from syncengine.contracts import Range
+from syncengine.contracts import NOTHING_OPEN, Range
 from syncengine.errors import ProviderError
 from tests.clock import NOON, FakeClock
 from tests.impact.conftest import KeptMemory, connection
@@ -60,6 +62,13 @@ class Office:
         )
         return {record.values["FirstName"]: record.values for page in read for record in page.records}
 
+    async def left(self, **more: Any) -> dict[str, Mapping[str, Any]]:
+        """What is told of those without a name, because they are no contacts any more: by their ids."""
+        wanted = {"fields": (*COLUMNS, "EmailAddress"), "partition": "all", **more}
+        read = await pages(self.connect(), Range(NOON - DAY), stream="partner_contacts", **wanted)
+        found = {record.id: record.values for page in read for record in page.records}
+        return {id: row for id, row in found.items() if row.get("FirstName") is None}
+
     async def opted_out(self, source: ImpactConnection | None = None) -> dict[str, str]:
         return {name: row["Unsubscribed"] for name, row in (await self.read(source)).items()}
 
@@ -107,10 +116,89 @@ async def test_what_is_remembered_shows_no_address_and_is_bounded(
         office.opt_out(f"person-{number}@example.com")
     office.opt_out("zoe@example.com")
     assert await office.opted_out() == {"Ada": "false", "Zoe": "true"}  # the list itself is never cut short
-    assert list(office.memory.values) == [KEY]
-    stored = office.memory.values[KEY]
-    assert len(json.loads(stored)) == 3
-    assert "example" not in stored
+    assert office.memory.values.keys() == {opt_outs.KEY, roster.KEY}
+    assert len(json.loads(office.memory.values[opt_outs.KEY])) == 3
+    assert "example" not in str(office.memory.values).lower()
+
+
+# --- who opted out and is no contact any more, or has another address ---
+
+ADA = "2750"
+GONE = {"EmailAddress": "ada@example.com", "FirstName": None, "PartnerSince": None, "Unsubscribed": "true"}
+
+
+async def test_an_opt_out_of_somebody_who_is_no_contact_any_more_comes_by_the_id_that_they_had(office: Office) -> None:
+    assert await office.opted_out() == {"Ada": "false", "Zoe": "false"}
+    office.sandbox.partners.remove_contact("1000", ADA)
+    assert await office.left() == {}
+    office.opt_out("Ada@Example.com ")
+    assert await office.left() == {ADA: GONE}
+    assert await office.left(partition="2000") == {ADA: GONE}  # whichever campaigns a mapping reads
+    office.rewrite["UnsubscribedContacts"] = lambda body: {**body, "Total": 0, "NumPages": 1, "Results": []}
+    assert await office.left() == {ADA: {**GONE, "EmailAddress": None}}  # its list has forgotten it
+
+
+async def test_who_leaves_after_the_opt_out_stays_opted_out(office: Office) -> None:
+    office.opt_out("ada@example.com")
+    assert await office.opted_out() == {"Ada": "true", "Zoe": "false"}
+    office.sandbox.partners.remove_contact("1000", ADA)
+    assert await office.left() == {ADA: GONE}
+
+
+@pytest.mark.parametrize("said_no", ["ada@example.com", "ada@example.org"])
+async def test_an_opt_out_of_an_earlier_address_speaks_for_the_new_one(office: Office, said_no: str) -> None:
+    for address in ("ada@example.org", "ada@example.net"):
+        assert await office.opted_out() == {"Ada": "false", "Zoe": "false"}
+        office.sandbox.partners.update_contact("1000", ADA, email_address=address)
+    office.opt_out(said_no)
+    assert await office.opted_out() == {"Ada": "true", "Zoe": "false"}
+
+
+async def test_who_was_never_told_of_is_not_told_of_by_an_opt_out(office: Office) -> None:
+    office.opt_out("stranger@example.com")
+    assert await office.left() == {}
+    office.sandbox.partners.remove_contact("1000", ADA)
+    office.opt_out("ada@example.com")
+    assert await office.left() == {ADA: GONE}
+
+
+async def test_a_contact_is_remembered_before_anybody_is_told_of_it(office: Office) -> None:
+    """Whoever stops reading after the first page has told of it all the same."""
+    stream = office.connect().streams["partner_contacts"]
+    reading = stream.read("all", Range(NOON - DAY), fields=frozenset(COLUMNS), open=NOTHING_OPEN)
+    async with aclosing(reading) as read:  # type: ignore[type-var]  # every stream here is a generator
+        await anext(read)
+    office.sandbox.partners.remove_contact("1000", ADA)
+    office.opt_out("ada@example.com")
+    assert await office.left() == {ADA: GONE}
+
+
+async def test_two_who_read_at_once_forget_nobody_for_each_other() -> None:
+    class Slow(KeptMemory):
+        async def get(self, key: str) -> str | None:
+            stored = await super().get(key)
+            await asyncio.sleep(0)
+            return stored
+
+    people = roster.Roster(Slow())
+    told = [[{"Id": id, "EmailAddress": f"{id}@example.com"}] for id in ("1", "2", "3")]
+    await asyncio.gather(*map(people.add, told))
+    assert (await people.add(())).keys() == {"1", "2", "3"}
+
+
+async def test_nobody_is_remembered_where_opt_outs_are_not_asked_for(office: Office) -> None:
+    await office.left(fields=("EmailAddress",))
+    assert office.memory.values == {}
+
+
+async def test_the_latest_contacts_are_remembered_and_the_log_says_that_others_are_not(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.impact.roster.MOST", 1)
+    with capture_logs() as lines:
+        await office.read()
+    assert [line["event"] for line in lines] == ["more partner contacts than are remembered"]
+    assert list(json.loads(office.memory.values[roster.KEY])) == ["2751"]
 
 
 # --- since when a company is a partner ---

@@ -281,23 +281,26 @@ async def test_a_sweep_that_was_interrupted_counts_from_its_beginning(
     assert set(states(ledger).values()) == {"APPROVED"}
 
 
-async def test_an_action_that_is_gone_is_asked_for_once(
+async def test_an_action_that_is_gone_is_asked_for_twice(
     sandbox: ImpactSandbox, source: ImpactConnection, wire: Wire, clock: FakeClock, ledger: Ledger
 ) -> None:
     """No record can be made of it; nothing becomes of it any more, and it stays as it was."""
     gone = create(sandbox, 100)
     await ledger.sync(source)
-    del sandbox.book.actions[gone.id]
-    sandbox.book.action_shelf("1000").rows.remove(gone)
-    sandbox.book.action_shelf("1000").touch()
-    asked = []
-    for _ in range(3):
+    sandbox.book.remove(gone.id)
+    told = []
+    for _ in range(4):
         clock.move(ONE_DAY)
         with capture_logs() as lines:
             await ledger.sync(source)
-        asked.append([line["event"] for line in lines if line["log_level"] == "warning"])
-    assert asked == [["what was open is gone at impact.com"], [], []]
-    assert wire.asked().count(f"Actions/{gone.id}") == 1
+        told.append([line["event"] for line in lines if line.get("record") == gone.id])
+    assert told == [
+        ["what is open is not known at impact.com; asked again"],
+        ["what was open is gone at impact.com"],
+        [],
+        [],
+    ]
+    assert wire.asked().count(f"Actions/{gone.id}") == 2
 
 
 def refuse(wire: Wire, refused: Callable[[httpx.Request], bool], status: int = 403) -> httpx.AsyncBaseTransport:
@@ -393,6 +396,76 @@ async def test_what_no_list_shows_is_asked_for_by_id_twenty_a_sweep_and_others_t
     assert asked[0] != asked[1]
 
 
+async def test_a_404_that_passes_finishes_nothing(
+    sandbox: ImpactSandbox, untrue: Untrue, clock: FakeClock, ledger: Ledger
+) -> None:
+    action = create(sandbox, 100)
+    await ledger.sync(untrue.source)
+    untrue.status = 404
+    clock.move(ONE_DAY)
+    await ledger.sync(untrue.source)
+    untrue.status = None
+    sandbox.book.approve(action.id)
+    clock.move(ONE_DAY)
+    await ledger.sync(untrue.source)
+    assert states(ledger) == {action.id: "APPROVED"}
+    assert "missed" not in ledger.checkpoints["1000/open"]
+
+
+@pytest.mark.parametrize("listed", [False, True])
+async def test_what_is_found_again_has_to_be_missed_twice_anew(
+    sandbox: ImpactSandbox, untrue: Untrue, clock: FakeClock, ledger: Ledger, listed: bool
+) -> None:
+    action = create(sandbox, 100)
+    await ledger.sync(untrue.source)
+
+    async def sweep(status: int | None) -> None:
+        untrue.status = status
+        clock.move(ONE_DAY)
+        await ledger.sync(untrue.source)
+
+    await sweep(404)
+    assert "missed" in ledger.checkpoints["1000/open"]
+    if listed:  # two in one window are asked for by a list
+        other = sandbox.book.create("1000", event=action.event_date)
+        await sweep(None)
+        sandbox.book.approve(other.id)
+    await sweep(None)
+    await sweep(404)
+    assert "gone" not in ledger.checkpoints["1000/open"]
+
+
+async def test_a_sweep_that_comes_often_asks_again_a_day_later_only(
+    sandbox: ImpactSandbox, wire: Wire, clock: FakeClock, ledger: Ledger
+) -> None:
+    often = connection(clock, wire, **sandbox.settings(), sweep_every="1 hour")
+    gone = create(sandbox, 100)
+    await ledger.sync(often)
+    sandbox.book.remove(gone.id)
+    asked = []
+    for hour in range(48):
+        clock.move(HOUR)
+        wire.requests.clear()
+        await ledger.sync(often)
+        asked += [hour] * wire.asked().count(f"Actions/{gone.id}")
+    assert asked == [0, 20]
+
+
+async def test_a_clock_that_was_set_back_puts_off_no_second_look(
+    sandbox: ImpactSandbox, wire: Wire, clock: FakeClock, ledger: Ledger
+) -> None:
+    often = connection(clock, wire, **sandbox.settings(), sweep_every="1 hour")
+    gone = create(sandbox, 100)
+    clock.move(400 * ONE_DAY)
+    await ledger.sync(often)
+    sandbox.book.remove(gone.id)
+    clock.move(HOUR)
+    await ledger.sync(often)
+    clock.move(-300 * ONE_DAY)
+    await ledger.sync(often)
+    assert wire.asked().count(f"Actions/{gone.id}") == 2
+
+
 async def test_an_action_that_was_gone_and_is_listed_again_is_watched_again(
     sandbox: ImpactSandbox, untrue: Untrue, clock: FakeClock, ledger: Ledger
 ) -> None:
@@ -400,9 +473,10 @@ async def test_an_action_that_was_gone_and_is_listed_again_is_watched_again(
     third = create(sandbox, 118)
     await ledger.sync(untrue.source)
     untrue.lists_are_empty, untrue.status, untrue.refused = True, 404, {back.id}
-    clock.move(ONE_DAY)
-    await ledger.sync(untrue.source)
-    assert back.id in ledger.checkpoints["1000/open"]
+    for _ in range(2):
+        clock.move(ONE_DAY)
+        await ledger.sync(untrue.source)
+    assert f'"gone":["{back.id}"]' in ledger.checkpoints["1000/open"]
     untrue.lists_are_empty, untrue.status = False, None
     clock.move(ONE_DAY)
     await ledger.sync(untrue.source)

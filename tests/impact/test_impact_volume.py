@@ -5,12 +5,13 @@ import datetime as dt
 import pytest
 
 from connectors.impact.sandbox import ImpactSandbox
-from syncengine.contracts import Range
+from syncengine.contracts import Checkpoint, Range
 from syncengine.sandbox.kit import Server
 from tests.clock import NOON, FakeClock
 from tests.impact.conftest import connection
 from tests.impact.provider import DAY
-from tests.impact.reading import pages
+from tests.impact.reading import ids, last_checkpoint, pages
+from tests.impact.wire import Wire
 
 WINDOW_DAYS = 30
 """Less than a window is long, so that all of it is asked for at first."""
@@ -52,3 +53,21 @@ async def test_more_than_200_000_actions_in_a_window_are_read_completely(clock: 
     there, found, requests = await read_one_window(clock, 402_000, 20_000)
     assert there == found == 201_000
     assert requests < 2 * 201_000 / 20_000
+
+
+@pytest.mark.slow
+async def test_more_than_200_000_actions_that_lock_at_one_midnight_are_read_completely(clock: FakeClock) -> None:
+    sandbox = ImpactSandbox(now=clock.now)
+    sandbox.bulk_populate(402_000, 10, days=WINDOW_DAYS)
+    shelf = sandbox.book.action_shelf("1000")
+    for action in shelf.rows:
+        action.locking_date, action.encoded = NOON.replace(hour=7), None  # midnight in Los Angeles
+    shelf.touch()
+    before = Checkpoint(f'{{"read":"{NOON - DAY:%Y-%m-%dT%H:%M:%SZ}"}}')
+    wire = Wire(sandbox)
+    async with connection(clock, wire, **sandbox.settings()) as source:
+        read = await pages(source, before, partition="1000/locked")
+    assert ids(read) == {action.id for action in shelf.rows}
+    assert len(shelf.rows) == 201_000
+    assert "crowd" in last_checkpoint(read)
+    assert wire.count("1000") <= 60 + 2 * 11

@@ -7,6 +7,7 @@ import msgspec
 
 SYSTEM_MADE = "M"
 """Ids of contacts that impact.com made itself begin with it (section 5.5)."""
+FIRST_CONTACT = 2750
 COUNTRY = "CA"
 
 
@@ -102,12 +103,14 @@ class Partners:
         self.accounts: dict[str, PartnerAccount] = {}
         self._contacts: dict[str, dict[str, Contact]] = {}
         self._unsubscribed: dict[str, list[Unsubscribed]] = {}
+        self._made = 0
 
     def clear(self) -> None:
         """Forget everybody."""
         self.accounts.clear()
         self._contacts.clear()
         self._unsubscribed.clear()
+        self._made = 0
 
     def contacts(self, campaign_id: str) -> dict[str, Contact]:
         """The contacts of a campaign by id."""
@@ -152,8 +155,8 @@ class Partners:
         Raises KeyError for an unknown company, ValueError for an unknown field.
         """
         contacts = self.contacts(campaign_id)
-        number = 2750 + sum(len(known) for known in self._contacts.values())
-        contact_id = f"{SYSTEM_MADE if system_made else ''}{number}"
+        contact_id = f"{SYSTEM_MADE if system_made else ''}{FIRST_CONTACT + self._made}"
+        self._made += 1  # an id is never given to somebody else
         path = f"Campaigns/{campaign_id}/Contacts/{contact_id}"
         made = Contact(
             id=contact_id,

@@ -156,6 +156,7 @@ def test_a_contact_changes_without_any_date(partners: Partners, api: httpx.Clien
     partners.remove_contact("1000", made.id)
     assert ids(api, "/Campaigns/1000/Contacts", "Contacts") == []
     assert api.get(f"/Campaigns/1000/Contacts/{made.id}").status_code == 404
+    assert partners.add_contact("1000").id != made.id
 
 
 def test_contacts_are_filtered_by_account_and_title(partners: Partners, api: httpx.Client) -> None:
