@@ -18,7 +18,7 @@ import structlog
 from syncengine import __version__, logs
 from syncengine.clock import SystemClock
 from syncengine.config import Settings
-from syncengine.contracts import Clock, Fetching
+from syncengine.contracts import Clock
 from syncengine.due import Timetable, first_due
 from syncengine.engine.reconcile import Reconciler, auditable
 from syncengine.engine.report import MappingReport, RunReport
@@ -27,9 +27,10 @@ from syncengine.errors import AuthError, Busy, ConfigError, Problem, RateLimited
 from syncengine.pacing import STOPPING
 from syncengine.schedule import Schedule
 from syncengine.session import Session, open_session
-from syncengine.state.reports import mapping_status
+from syncengine.state.status import mapping_status
 from syncengine.telling import complain, tell
 from syncengine.turn import Turn
+from syncengine.web.door import hook_listener
 from syncengine.web.hints import WINDOW, Hints
 
 __all__ = ["GRACE", "Daemon", "Work", "serve"]
@@ -41,6 +42,8 @@ LIVE_FIRST: Final = dt.timedelta(minutes=10)
 """After a start, what is new goes first: a walk through all contacts keeps its destination from being delivered to."""
 LEAST_DEFERRAL: Final = dt.timedelta(minutes=1)
 """A run stopped by quota is never tried again sooner, whatever moment the provider named."""
+OTHERS_AT_WORK: Final = dt.timedelta(minutes=5)
+"""A turn that was left to somebody else comes again so soon: they may do less, and a schedule may be a day long."""
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 Work = Callable[[Turn], Awaitable[RunReport]]
@@ -86,33 +89,7 @@ async def serve(settings: Settings) -> None:
                     await session.remember_quotas()
 
             daemon = Daemon(work, timetable, clock, settings.engine.time_limit)
-            await daemon.run(_listener(settings, session, schedules, daemon.hint))
-
-
-def _listener(
-    settings: Settings, session: Session, scheduled: Collection[str], hint: Callable[[str, Collection[str]], None]
-) -> AbstractAsyncContextManager[object]:
-    """What takes hooks while the daemon runs; nothing where none are wanted."""
-    hooks = settings.engine.hooks
-    if hooks is None:
-        return nullcontext()
-    from syncengine.web.hooks import Hook, hook_app  # a web server's imports, for those who want one
-    from syncengine.web.listener import listening
-
-    readers: dict[str, list[str]] = {}
-    for name in scheduled:
-        mapping = session.workspace.mappings[name]
-        if isinstance(mapping.stream, Fetching):
-            readers.setdefault(mapping.source_name, []).append(name)
-    if not readers:
-        log.warning("No hook is of use: no scheduled mapping reads a stream that gives single records")
-
-    def pass_on(stream: str, ids: Collection[str]) -> None:
-        for name in readers[stream]:
-            hint(name, ids)
-
-    hook = Hook(hooks.secret.get_secret_value(), readers, pass_on, session.store.clock)
-    return listening(hook_app(hook), *hooks.listen)
+            await daemon.run(hook_listener(settings, session, schedules, daemon.hint))
 
 
 def _reconciling(session: Session) -> dict[str, Schedule]:
@@ -267,7 +244,10 @@ class Daemon:
         match error:
             case Busy():
                 log.warning("Worked on by somebody else, so this turn is left out", error_message=error.message)
-                self._hint_again(turn.name, turn.ids or (), self._clock.now() + LEAST_DEFERRAL)
+                if turn.ids is None:
+                    self._come_back(turn.name, self._clock.now() + OTHERS_AT_WORK)
+                else:
+                    self._hint_again(turn.name, turn.ids, self._clock.now() + LEAST_DEFERRAL)
             case SyncError():
                 complain(error)
                 self._heed(turn, RunReport([MappingReport(turn.name, failures={"": error})]))
@@ -284,6 +264,8 @@ class Daemon:
             return
         # What is only kept back from background work puts no live work off; in a reconcile nothing is live.
         passed_over = {"reserved"} if any(part.kind != "reconcile" for part in report.mappings) else set()
+        if any(isinstance(error, Busy) for error in report.failures):
+            self._come_back(turn.name, self._clock.now() + OTHERS_AT_WORK)
         limits = [each for each in report.failures if isinstance(each, RateLimited) and each.code not in passed_over]
         if not limits or self._stopped.is_set():
             return
@@ -293,6 +275,12 @@ class Daemon:
         next_due = self._timetable.next_due(turn.name)
         if not unread or (next_due is not None and next_due < until):
             self._timetable.defer(turn.name, until)
+
+    def _come_back(self, name: str, by: dt.datetime) -> None:
+        """Have the next turn by then, unless it is due sooner."""
+        next_due = self._timetable.next_due(name)
+        if not self._stopped.is_set() and (next_due is None or next_due > by):
+            self._timetable.defer(name, by)
 
     def _hint_again(self, name: str, ids: Collection[str], until: dt.datetime) -> None:
         """Keep the hints that could not be followed until then."""

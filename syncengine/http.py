@@ -6,7 +6,6 @@ secret or address gets into an error. A request that may have taken effect and c
 
 import datetime as dt
 import ssl
-from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 from types import TracebackType
@@ -22,7 +21,7 @@ from syncengine.answer import Answer
 from syncengine.contracts import Clock, Memory
 from syncengine.errors import AuthError, InDoubt, ProviderError, RateLimited, SyncError, Transient
 from syncengine.failpoints import reach
-from syncengine.pacing import PATIENCE, Limiter, Pace, count_request, http_date, stated_wait
+from syncengine.pacing import PATIENCE, Limiter, Pace, count, count_request, http_date, stated_wait
 from syncengine.quotas import Quotas
 
 __all__ = ["WITHOUT_EFFECT", "Answer", "HttpClient", "HttpFactory", "Pace"]
@@ -77,7 +76,6 @@ class HttpClient:
         self._limiter = limiter
         self._factory = factory
         self._label = factory.label
-        self._counts = factory.counts
         self._max_bytes = max_bytes
 
     async def __aenter__(self) -> Self:
@@ -135,7 +133,7 @@ class HttpClient:
             ):
                 with attempt:
                     if attempt.num > 1:
-                        self._counts["retried"] += 1
+                        count("retried")
                     return await self._once(request, what, again, attempt.num)
         except _Again as exhausted:
             raise exhausted.cause from None
@@ -146,17 +144,16 @@ class HttpClient:
 
     async def _once(self, request: httpx.Request, what: str, again: bool, number: int) -> Answer:
         await self._limiter.take()
-        self._counts["requests"] += 1
         count_request(self._label)
         try:
             answer = await self._read(request, what)
         except NOT_SENT as error:
-            self._counts["failed_requests"] += 1
+            count("failed_requests")
             if number >= CONNECTS:
                 raise self._unreachable(what, error, "not_sent") from None
             raise _Again(self._unreachable(what, error, "not_sent")) from None
         except (httpx.RequestError, ssl.SSLError) as error:
-            self._counts["failed_requests"] += 1
+            count("failed_requests")
             if not again:
                 raise InDoubt(
                     f"{self._label}: no answer to the {what} ({type(error).__name__}); it may have taken effect."
@@ -176,8 +173,8 @@ class HttpClient:
 
     def _retry(self, answer: Answer, what: str, again: bool) -> None:
         """Raise what makes the loop go on, or end it."""
-        self._counts["failed_requests"] += 1
-        self._counts[f"status_{answer.status}"] += 1
+        count("failed_requests")
+        count(f"status_{answer.status}")
         wait = stated_wait(answer.status, answer.headers, self._limiter)
         if wait is not None:
             self._limiter.block(wait)
@@ -248,7 +245,6 @@ class HttpFactory:
         memory: Memory | None = None,
     ) -> None:
         self.label = label
-        self.counts: Counter[str] = Counter()
         self._clock = clock
         self._transport = transport
         self.quotas = Quotas(label, clock, limiters, memory)

@@ -8,14 +8,18 @@ import datetime as dt
 from collections.abc import Mapping
 
 import msgspec
+import structlog
 
 from syncengine.contracts import Clock, Memory
+from syncengine.errors import StateError
 from syncengine.pacing import Limiter, Pace, Quota
 
 __all__ = ["QUOTA", "Quotas", "read_quotas"]
 
 QUOTA = "quota"
 """What a connection remembers its quotas under: by account, so that a new token begins with a new one."""
+
+log = structlog.get_logger(__name__)
 
 
 class Quotas:
@@ -50,18 +54,26 @@ class Quotas:
     async def remember(self) -> None:
         """Keep what is known now, durably, where anything was asked since the last time.
 
-        Another process may have learnt more since: a block that it was told, or a newer count, is kept.
+        Another process may have learnt more since: a block that it was told, or a newer count, is kept. Where the state
+        can't be written, that is only said: it must not stand in the place of what a run has to tell.
         """
         taken = sum(limiter.taken for limiter in self._own.values())
-        if self._memory is not None and taken != self._remembered:
-            self._remembered = taken
-            stored, now = read_quotas(await self._memory.get(QUOTA)), self._clock.now()
-            known = {account: quota for account, quota in stored.items() if account in self._own}
-            for account, limiter in self._own.items():
-                if limiter.taken:
-                    quota = limiter.quota()
-                    known[account] = _merge(quota, known.get(account, quota), now)
-            await self._memory.put(QUOTA, msgspec.json.encode(known).decode())
+        if self._memory is None or taken == self._remembered:
+            return
+        self._remembered = taken
+        try:
+            await self._keep(self._memory)
+        except StateError as error:
+            log.warning("Quotas not kept", connection=self._label.removeprefix("connections."), code=error.code)
+
+    async def _keep(self, memory: Memory) -> None:
+        stored, now = read_quotas(await memory.get(QUOTA)), self._clock.now()
+        known = {account: quota for account, quota in stored.items() if account in self._own}
+        for account, limiter in self._own.items():
+            if limiter.taken:
+                quota = limiter.quota()
+                known[account] = _merge(quota, known.get(account, quota), now)
+        await memory.put(QUOTA, msgspec.json.encode(known).decode())
 
 
 def read_quotas(text: str | None) -> Mapping[str, Quota]:

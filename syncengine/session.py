@@ -1,7 +1,6 @@
 """Puts a program together: settings, state, connections. What `sync`, `plan`, the daemon and the tests begin with."""
 
 import datetime as dt
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from syncengine.engine_settings import MOST_REMOVALS
 from syncengine.http import HttpFactory
 from syncengine.own import OwnConnection
 from syncengine.pacing import Limiter
+from syncengine.state import written
 from syncengine.state.store import Store
 
 
@@ -30,10 +30,6 @@ class Session:
     timezone: ZoneInfo
     most_removals: int = MOST_REMOVALS
     """`engine.most_removals`: how many contacts one run may take out of groups without a person's yes."""
-
-    def request_counts(self) -> Counter[str]:
-        """Requests of this session by kind: sent, retried, by refused status."""
-        return sum((factory.counts for factory in self.factories), Counter[str]())
 
     def quota(self) -> int | None:
         """The fewest requests left of any account; None where no limit is known."""
@@ -79,6 +75,7 @@ async def open_session(
         async with bind(settings, context_for, own) as workspace:
             engine = settings.engine
             session = Session(workspace, store, tuple(factories), engine.timezone, engine.most_removals)
+            workspace.note_written(await store.read(written.destinations))
             for factory in factories:
                 await factory.quotas.recall()
             try:

@@ -15,7 +15,7 @@ import pytest
 
 from syncengine import logs
 from syncengine.clock import SystemClock
-from syncengine.daemon import LEAST_DEFERRAL, Daemon
+from syncengine.daemon import LEAST_DEFERRAL, OTHERS_AT_WORK, Daemon
 from syncengine.due import JITTER_DEFERRED, Timetable
 from syncengine.engine.report import DeliveryReport, MappingReport, RunReport
 from syncengine.errors import AuthError, Busy, ProviderError, RateLimited, StateError, SyncError, Transient
@@ -228,6 +228,29 @@ async def test_a_mapping_that_somebody_else_works_on_is_left_to_them(log: Log) -
     assert "somebody else" in line["event"]
     assert line["error_message"] == "mapping sales is being worked on by process 7."
     assert log.lines(level="error") == []
+
+
+@pytest.mark.parametrize("where", ["run", "delivery"])
+async def test_a_turn_that_was_left_to_somebody_else_comes_again_before_long(log: Log, where: str) -> None:
+    bench = Bench()
+    busy = Busy("mapping sales is being worked on by process 7.")
+    bench.behave["sales"] = raising(busy) if where == "run" else answering(report("sales", delivery=busy))
+    async with bench.running():
+        await bench.turn("sales")
+        comes_back = bench.timetable.next_due("sales")
+        assert comes_back is not None
+        assert bench.now + OTHERS_AT_WORK <= comes_back < bench.now + OTHERS_AT_WORK + JITTER_DEFERRED
+
+
+async def test_a_turn_that_comes_sooner_than_that_is_left_where_it_is(log: Log) -> None:
+    bench = Bench()
+    bench.behave["sales"] = raising(Busy("mapping sales is being worked on by process 7."))
+    soon = bench.now + OTHERS_AT_WORK / 2
+    async with bench.running():
+        bench.timetable.defer("sales", soon)
+        due = bench.timetable.next_due("sales")
+        await bench.turn("sales")
+        assert bench.timetable.next_due("sales") == due
 
 
 @pytest.mark.parametrize("where", ["run", "reading", "delivery"])

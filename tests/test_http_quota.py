@@ -12,7 +12,7 @@ import pytest
 import stamina
 
 from syncengine import http, logs
-from syncengine.errors import RateLimited
+from syncengine.errors import RateLimited, StateError
 from syncengine.http import HttpClient, HttpFactory
 from syncengine.pacing import Limiter, Pace
 from syncengine.quotas import QUOTA, read_quotas
@@ -245,3 +245,20 @@ async def test_certificates_are_read_once_for_all_clients(monkeypatch: pytest.Mo
         await factory.client(base_url="https://api.example.test", account=name).__aexit__(None, None, None)
     http._tls.cache_clear()
     assert made == [1]
+
+
+async def test_a_state_that_can_not_be_written_hides_nothing_that_a_run_has_to_tell(
+    clock: FakeClock, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = io.StringIO()
+    logs.configure("info", format="json", stream=stream)
+    process = Process(clock, store, httpx.Response(429, headers={"Retry-After": "1800"}))
+
+    async def refuse(key: str, value: str) -> None:
+        raise StateError("The disk is full.")
+
+    monkeypatch.setattr(process.memory, "put", refuse)
+    with pytest.raises(RateLimited):
+        await process.get()
+    (line,) = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert (line["event"], line["connection"], line["code"]) == ("Quotas not kept", "impact", "state")

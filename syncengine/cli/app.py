@@ -23,13 +23,16 @@ from syncengine.cli import (
     sandbox,
     status,
     sync,
+    write,
 )
 from syncengine.cli.command import CONFIG_HELP, DEBUG_HELP, JSON_HELP, Session
+from syncengine.cli.usage import Commands
 
 __all__ = ["app"]
 
 app = typer.Typer(
     name="syncengine",
+    cls=Commands,
     help="Keeps contacts right: new customers in impact.com become Cyberimpact contacts, with their consent.",
     no_args_is_help=True,
     add_completion=False,
@@ -73,6 +76,7 @@ for group in (
     expiring,
     reconcile,
     read,
+    write,
     connectors,
     sandbox,
     demo,

@@ -4,19 +4,25 @@ Everything that is written here is redacted. A traceback appears only with --deb
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import typer
 
-from syncengine.errors import ConfigError, Problem, SyncError
+from syncengine.errors import ConfigError, SyncError
 
-__all__ = ["DONE", "FAILED", "MISCONFIGURED", "REJECTED", "explain"]
+__all__ = ["DONE", "FAILED", "MISCONFIGURED", "REJECTED", "WrongUsage", "explain"]
 
 DONE, FAILED, MISCONFIGURED, REJECTED = 0, 1, 2, 3
 """Exit codes (design section 9)."""
 
 BUG_HINT = "This is a bug of syncengine. Run the command again with --debug and report what it shows."
+
+
+class WrongUsage(SyncError):
+    """The command itself can't be: an option that there isn't, an argument that is missing."""
+
+    default_code = "usage"
 
 
 def explain(error: Exception, *, debug: bool, as_json: bool) -> int:
@@ -33,14 +39,14 @@ def explain(error: Exception, *, debug: bool, as_json: bool) -> int:
     else:
         for line in _lines(report):
             typer.echo(redact(line), err=True)
-    return MISCONFIGURED if isinstance(error, ConfigError) else FAILED
+    return MISCONFIGURED if isinstance(error, ConfigError | WrongUsage) else FAILED
 
 
 def _report(error: Exception) -> dict[str, Any]:
     if isinstance(error, ConfigError):
         return {
             "code": error.code,
-            "message": _count(error.problems),
+            "message": _count(error),
             "hint": "",
             "problems": [
                 {"key": problem.key, "message": problem.message, "hint": problem.hint} for problem in error.problems
@@ -57,10 +63,11 @@ def _report(error: Exception) -> dict[str, Any]:
     }
 
 
-def _count(problems: Sequence[Problem]) -> str:
-    if len(problems) == 1:
-        return "There is a problem in the configuration."
-    return f"There are {len(problems)} problems in the configuration."
+def _count(error: ConfigError) -> str:
+    if error.number == 1:
+        return f"There is a problem {error.where}."
+    first = f" The first {len(error.problems)}:" if len(error.problems) < error.number else ""
+    return f"There are {error.number:,} problems {error.where}.{first}"
 
 
 def _lines(report: Mapping[str, Any]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
     from syncengine.config import Settings
     from syncengine.pacing import Quota
-    from syncengine.state.reports import DestinationStatus, MappingStatus
+    from syncengine.schedule import Schedule
+    from syncengine.state.status import DestinationStatus, MappingStatus
     from syncengine.state.store import Store
 
 __all__ = ["register"]
@@ -35,6 +37,7 @@ RECORD_STATES = {
     "retracted": "taken back",
     "dropped": "dropped",
 }
+NO_DAEMON = ", but no daemon is running: syncengine run"
 RUN_LEVELS = {"done": "ok", "failed": "error"}
 
 
@@ -48,27 +51,35 @@ async def status(session: Session) -> int:
     Without any network; what is at the providers now is not asked.
     """
     from syncengine.cli.workplace import NO_RUN_YET, open_existing, tell_interrupted
-    from syncengine.state.reports import destination_status, mapping_status
+    from syncengine.state import written
+    from syncengine.state.status import destination_status, mapping_status
 
     settings = session.load()
     with open_existing(settings) as store:
         if store is None:
-            print_json({"mappings": [], "destinations": [], "quotas": []}) if session.json else typer.echo(NO_RUN_YET)
+            nothing = {"daemon": False, "mappings": [], "destinations": [], "quotas": []}
+            print_json(nothing) if session.json else typer.echo(NO_RUN_YET)
             return DONE
+        daemon = store.locks.held("daemon")
         now = store.clock.now()
-        mappings = [store.read_now(mapping_status, name) for name in settings.mappings]
+        names = [*settings.mappings, *store.read_now(written.mappings)]
+        mappings = [store.read_now(mapping_status, name) for name in names]
         mappings = [
             each._replace(last_run=tell_interrupted(store, each.last_run)) if each.last_run else each
             for each in mappings
         ]
+        targeted = [mapping.spec.destination for mapping in settings.mappings.values()]
+        targeted += store.read_now(written.destinations)
+        destinations = [store.read_now(destination_status, name) for name in dict.fromkeys(targeted)]
         destinations = [
-            store.read_now(destination_status, name)
-            for name in dict.fromkeys(mapping.spec.destination for mapping in settings.mappings.values())
+            each._replace(reconciled=tell_interrupted(store, each.reconciled)) if each.reconciled else each
+            for each in destinations
         ]
         quotas = {name: limited for name in settings.connections if (limited := await _quotas(store, name))}
     if session.json:
         print_json(
             {
+                "daemon": daemon,
                 "mappings": [_mapping_data(each, settings, now) for each in mappings],
                 "destinations": [_destination_data(each) for each in destinations],
                 "quotas": [_quota_data(name, quota, now) for name, limited in quotas.items() for quota in limited],
@@ -78,6 +89,7 @@ async def status(session: Session) -> int:
     for mapping in mappings:
         for line in _mapping_lines(mapping, settings, now):
             typer.echo(line)
+        typer.echo(f"  next run    {_next_run(mapping, settings, now, daemon)}")
     for destination in destinations:
         for line in _destination_lines(destination, now):
             typer.echo(line)
@@ -127,15 +139,9 @@ def _clock(moment: dt.datetime, zone: "ZoneInfo") -> str:
     return f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S}"
 
 
-def _fresh(mapping: "MappingStatus") -> dt.datetime | None:
-    """When the partition that is farthest behind was last moved on; None where one never was, or none is known."""
-    moved = [partition.moved_at for partition in mapping.partitions]
-    return min((at for at in moved if at), default=None) if all(moved) else None
-
-
 def _next(mapping: "MappingStatus", now: dt.datetime, settings: "Settings") -> dt.datetime | None:
     """When the daemon runs it next, as it reckons itself: at once where a turn has passed since the last good run."""
-    schedule = settings.mappings[mapping.mapping].schedule
+    schedule = _schedule(mapping, settings)
     if schedule is None:
         return None
     if mapping.last_good is None:
@@ -143,12 +149,18 @@ def _next(mapping: "MappingStatus", now: dt.datetime, settings: "Settings") -> d
     return max(now, schedule.next_after(min(mapping.last_good, now), settings.engine.timezone))
 
 
+def _schedule(mapping: "MappingStatus", settings: "Settings") -> "Schedule | None":
+    """None where it only runs when asked to; what is written by hand stands in no configuration."""
+    configured = settings.mappings.get(mapping.mapping)
+    return configured.schedule if configured else None
+
+
 def _mapping_data(mapping: "MappingStatus", settings: "Settings", now: dt.datetime) -> dict[str, Any]:
     return {
         **mapping._asdict(),
         "last_run": mapping.last_run._asdict() if mapping.last_run else None,
         "partitions": [partition._asdict() for partition in mapping.partitions],
-        "fresh": _fresh(mapping),
+        "fresh": mapping.fresh,
         "next": _next(mapping, now, settings),
     }
 
@@ -159,11 +171,9 @@ def _mapping_lines(mapping: "MappingStatus", settings: "Settings", now: dt.datet
     zone = settings.engine.timezone
     yield typer.style(mapping.mapping, bold=True)
     yield f"  last run    {_last_run(mapping, settings, now)}"
-    fresh = _fresh(mapping)
-    if fresh is not None:
-        partitions = number_of(len(mapping.partitions), "partition")
-        yield f"  fresh       {partitions}, the oldest read {describe_age(now - fresh)} ago"
-    for part in mapping.partitions:
+    if mapping.read and mapping.mapping in settings.mappings:  # what is written by hand has no place to go on from
+        yield f"  fresh       {_freshness(mapping, now)}"
+    for part in mapping.read:
         if part.error:
             since = f"since {describe_moment(part.moved_at, zone)}" if part.moved_at else "never read"
             yield f"  {style_level('error', 'failing')}     {part.partition}, {since}: {redact(part.error)}"
@@ -171,10 +181,18 @@ def _mapping_lines(mapping: "MappingStatus", settings: "Settings", now: dt.datet
     if mapping.waiting_since:
         yield f"  waiting     since {describe_moment(mapping.waiting_since, zone)} for the directory to know them"
     if mapping.rejects:
-        yield f"  rejects     {mapping.rejects:,}: syncengine rejects list --mapping {mapping.mapping}"
+        yield f"  rejects     {mapping.rejects:,}: syncengine rejects list --mapping {quote(mapping.mapping)}"
     if mapping.backfills:
         yield f"  resync      {number_of(mapping.backfills, 'range')} to be read again"
-    yield f"  next run    {_next_run(mapping, settings, now)}"
+
+
+def _freshness(mapping: "MappingStatus", now: dt.datetime) -> str:
+    """How far behind the farthest is; those that were never read hide no other."""
+    moved = [partition.moved_at for partition in mapping.read if partition.moved_at]
+    told = number_of(len(mapping.read), "partition")
+    if never := len(mapping.read) - len(moved):
+        told += f", {never:,} never read"
+    return f"{told}, the oldest read {describe_age(now - min(moved))} ago" if moved else told
 
 
 def _last_run(mapping: "MappingStatus", settings: "Settings", now: dt.datetime) -> str:
@@ -192,13 +210,17 @@ def _last_run(mapping: "MappingStatus", settings: "Settings", now: dt.datetime) 
     return told
 
 
-def _next_run(mapping: "MappingStatus", settings: "Settings", now: dt.datetime) -> str:
-    schedule = settings.mappings[mapping.mapping].schedule
+def _next_run(mapping: "MappingStatus", settings: "Settings", now: dt.datetime, daemon: bool) -> str:
+    from syncengine.state.written import destination_of
+
+    schedule = _schedule(mapping, settings)
+    if by_hand := destination_of(mapping.mapping):
+        return f"when lines are written by hand: syncengine write {by_hand}"
     if schedule is None:
         return "when asked to: it has no schedule"
     due = _next(mapping, now, settings) or now
     when = describe_moment(due, settings.engine.timezone) if due > now else "due now"
-    return f"{when} ({schedule.text}), if syncengine run is running"
+    return f"{when} ({schedule.text}){'' if daemon else NO_DAEMON}"
 
 
 def _destination_data(destination: "DestinationStatus") -> dict[str, Any]:

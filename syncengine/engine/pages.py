@@ -9,11 +9,13 @@ from typing import Final, NamedTuple
 
 from syncengine.contracts import Page
 from syncengine.errors import Busy
+from syncengine.pacing import lending
 from syncengine.state.store import Store
 from syncengine.state.watching import oldest_watched, watched_within
 
 TURN: Final = 2.0
-"""Seconds after which a range that is read again lets go of the mapping, at the end of its page."""
+"""Seconds after which a range that is read again lets go of the mapping, at the end of its page. A wait for quota that
+is longer happens without it."""
 PAUSE: Final = 0.5
 """Seconds that it stays away then: more than the time between two tries of a live run that waits."""
 
@@ -42,14 +44,23 @@ class Reading(NamedTuple):
 class Turns:
     """A mapping's lock, held from a page's request to its commit and given up now and then, so that live work comes
     first and all readings of a mapping still stand in one order.
+
+    `sent`: how many requests have left so far.
     """
 
-    def __init__(self, store: Store, mapping: str, stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self, store: Store, mapping: str, stopping: Callable[[], bool], sent: Callable[[], int] = lambda: 0
+    ) -> None:
         self._store = store
+        self._sent = sent
+        self._seq = self._sent_before = 0
         self._name = f"mapping {mapping}"
         self._stopping = stopping
         self._held = contextlib.AsyncExitStack()
+        self._regaining = asyncio.Lock()
         self._until: float | None = None
+        self.lent = 0
+        """How often others could work on the mapping during a page."""
         self.cut = False
         """Whether reading ended because it was time to stop."""
 
@@ -60,14 +71,45 @@ class Turns:
             await self.end()
             await self._store.clock.sleep(PAUSE)
         self.cut = self._stopping()
-        if not self.cut and self._until is None:
+        if not self.cut:
+            with contextlib.suppress(Busy):
+                await self._have()
+        return not self.cut
+
+    async def ask(self, pages: AsyncIterator[Page]) -> Reading | None:
+        """The next page; None after the last. Others may work on the mapping while it waits for quota."""
+        self._seq, self._sent_before = await self._store.next_seq(), self._sent()
+        with lending(self.lend):
+            page = await anext(pages, None)
+        return None if page is None else Reading(self._seq, page)
+
+    @contextlib.asynccontextmanager
+    async def lend(self, seconds: float) -> AsyncIterator[None]:
+        """Be without the lock for a wait that is longer than a turn. Raises Busy where it is time to stop then.
+
+        The page's place is behind what others read meanwhile, unless a part of it was read before.
+        """
+        if seconds <= TURN:
+            yield
+            return
+        self.lent += 1
+        await self.end()
+        yield
+        await self._have()
+        if self._sent() == self._sent_before:
+            self._seq = await self._store.next_seq()
+
+    async def _have(self) -> None:
+        async with self._regaining:  # requests of one page may wait side by side
+            if self._until is not None:
+                return
             lock = self._store.locks.wait_for(self._name, math.inf, self._stopping)
             try:
                 await self._held.enter_async_context(lock)
-                self._until = self._store.clock.monotonic() + TURN
             except Busy:
                 self.cut = True
-        return not self.cut
+                raise
+            self._until = self._store.clock.monotonic() + TURN
 
     async def end(self) -> None:
         """Give the lock back."""
@@ -99,15 +141,17 @@ async def read_pages(store: Store, pages: AsyncIterator[Page], stopping: Callabl
             await pages.aclose()
 
 
-async def read_in_turns(store: Store, pages: AsyncIterator[Page], turns: Turns) -> AsyncGenerator[Reading]:
+async def read_in_turns(pages: AsyncIterator[Page], turns: Turns) -> AsyncGenerator[Reading]:
     """The pages one by one, none of them on its way while somebody else works on the mapping."""
     try:
         while await turns.begin():
-            seq = await store.next_seq()
-            page = await anext(pages, None)
-            if page is None:
+            reading = await turns.ask(pages)
+            if reading is None:
                 return
-            yield Reading(seq, page)
+            yield reading
+    except Busy:
+        if not turns.cut:
+            raise
     finally:
         await turns.end()
         if isinstance(pages, AsyncGenerator):

@@ -6,17 +6,19 @@ A page's records, its targets and its checkpoint are one transaction. A partitio
 import datetime as dt
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 
 from syncengine.binding import BoundMapping
 from syncengine.contracts import NOTHING_OPEN, Checkpoint, Fetching, Page, Range, Record
 from syncengine.engine.pages import Reading, StoredOpen, Turns, read_in_turns, read_pages
 from syncengine.engine.plan import Circumstances, PagePlanner, Planned
 from syncengine.engine.report import CONTAINED, Headway, MappingReport, Progress
-from syncengine.errors import AuthError, ConfigError, Problem, RateLimited, SyncError
-from syncengine.pacing import BACKGROUND
+from syncengine.errors import AuthError, Busy, ConfigError, Problem, RateLimited, SyncError
+from syncengine.pacing import BACKGROUND, STOPPING, lending
 from syncengine.session import Session
 from syncengine.state import records, runs
 from syncengine.state.backfills import Backfill, end_partition, finish, open_backfills
+from syncengine.state.partitions import name_partitions
 from syncengine.state.records import PageCommit
 
 RELEASE_AT_ONCE = 5_000
@@ -44,15 +46,17 @@ class Reader:
         self._store = session.store
         self._watch = watch
         self._stopping = stopping
-        self._put_down = lambda: stopping() or due()
+        self.put_down = lambda: stopping() or due()
         self.committed: Callable[[PageCommit], None] = lambda commit: None
 
     async def read_new(self, mapping: BoundMapping, part: MappingReport) -> None:
         """What waits once more, then every partition on from its checkpoint."""
         around = Circumstances(self._store.clock.now(), await self._start(mapping))
         await self._release(mapping, part, around)
+        partitions = await mapping.stream.partitions(mapping.options)
+        await self._store.write(name_partitions, mapping.name, partitions, self._store.clock.now())
         stored = await self._store.read(records.checkpoints, mapping.name)
-        for partition in await mapping.stream.partitions(mapping.options):
+        for partition in partitions:
             position = Checkpoint(stored[partition]) if partition in stored else Range(around.start)
             open_ = StoredOpen(self._store, mapping.name, partition)
             pages = mapping.stream.read(partition, position, fields=mapping.rule.reads, open=open_)
@@ -66,7 +70,7 @@ class Reader:
 
     async def read_ranges(self, mapping: BoundMapping, part: MappingReport) -> None:
         """Every range that is asked for, oldest first, each from where it stands. Live checkpoints aren't touched."""
-        background = BACKGROUND.set(True)
+        background, stops = BACKGROUND.set(True), STOPPING.set(self.put_down)
         try:
             tried: set[int] = set()
             while ranges := [
@@ -77,6 +81,7 @@ class Reader:
                     return
         finally:
             BACKGROUND.reset(background)
+            STOPPING.reset(stops)
 
     async def read_single(
         self, mapping: BoundMapping, part: MappingReport, ids: Sequence[str], *, all_times: bool, force: bool
@@ -111,10 +116,16 @@ class Reader:
                 position = Checkpoint(stored) if stored else Range(backfill.since, backfill.until)
                 # a range is read whole, whatever is open
                 pages = mapping.stream.read(partition, position, fields=mapping.rule.reads, open=NOTHING_OPEN)
-                turns = Turns(self._store, mapping.name, self._put_down)
-                readings = read_in_turns(self._store, pages, turns)
+                turns = Turns(self._store, mapping.name, self.put_down, part.requests.total)
                 error = await self._take_in(
-                    mapping, part, partition, readings, around, backfill=backfill.id, headway=headway
+                    mapping,
+                    part,
+                    partition,
+                    read_in_turns(pages, turns),
+                    around,
+                    backfill=backfill.id,
+                    headway=headway,
+                    turns=turns,
                 )
                 if turns.cut or isinstance(error, AuthError | RateLimited):
                     return False
@@ -136,14 +147,15 @@ class Reader:
         *,
         backfill: int | None = None,
         headway: Headway | None = None,
+        turns: Turns | None = None,
         note: Callable[[Page], None] = lambda page: None,
     ) -> SyncError | None:
         """Plan and commit each page. Returns what stopped it, which is this partition's own trouble."""
         try:
             async with aclosing(readings) as pages:
                 async for seq, page in pages:
-                    known = await self._store.read(records.known, mapping.name, [record.id for record in page.records])
-                    planned = await PagePlanner(mapping, partition, seq, around).plan(page.records, known)
+                    make = partial(PagePlanner, mapping, partition, seq, around)
+                    planned = await self._plan(mapping.name, make, page.records, turns)
                     planned.commit.checkpoint, planned.commit.backfill = page.checkpoint, backfill
                     await self._commit(part, planned)
                     note(page)
@@ -151,9 +163,28 @@ class Reader:
                         headway.move(page)
                     self._watch(Progress(mapping.name, page.scope, part.counts, self._session.quota(), headway))
         except CONTAINED as error:
-            part.failures[partition] = error
+            if turns is None or not (turns.cut and isinstance(error, Busy)):  # put down, which is no failure
+                part.failures[partition] = error
             return error
         return None
+
+    async def _plan(
+        self, mapping: str, make: Callable[[], PagePlanner], found: Sequence[Record], turns: Turns | None
+    ) -> Planned:
+        """What becomes of these records. While a lookup waits for quota, others may work on the mapping."""
+        ids = [record.id for record in found]
+        known = await self._store.read(records.known, mapping, ids)
+        if turns is None:
+            return await make().plan(found, known)
+        while True:
+            lent = turns.lent
+            with lending(turns.lend):
+                planned = await make().plan(found, known)
+            if turns.lent == lent:
+                return planned
+            before, known = known, await self._store.read(records.known, mapping, ids)
+            if known == before:
+                return planned
 
     async def _release(self, mapping: BoundMapping, part: MappingReport, around: Circumstances) -> None:
         """Try the waiting records again: the directory may have learnt of them."""

@@ -6,27 +6,25 @@ missing is asked for once more by key; only then were they deleted by hand, and 
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import islice
-from typing import Final, NamedTuple, cast
+from typing import Final, cast
 
 import structlog
 
-from mappings.fold import Scalar, group_identity
-from syncengine.contracts import Auditable, Destination, RemoteKey, Standings, Suppression, Walk
+from mappings.fold import group_identity
+from syncengine.contracts import Auditable, Destination, Standings, Walk
 from syncengine.engine.book import SuppressionLists
 from syncengine.engine.deliver import Delivery
+from syncengine.engine.findings import Findings, look_at
 from syncengine.engine.limits import DELETIONS, DEPARTURES, Limit
-from syncengine.engine.report import CONTAINED, REQUEST_COUNTS, MappingReport, Progress, RunReport
+from syncengine.engine.report import CONTAINED, MappingReport, Progress, RunReport, kinds_of, requests_to
 from syncengine.errors import ConfigError, Problem, ProviderError, RateLimited, Unconfirmed
-from syncengine.pacing import BACKGROUND
+from syncengine.pacing import BACKGROUND, counting, spending
 from syncengine.session import Session
 from syncengine.state import reconciling, runs, targets
-from syncengine.state.reconciling import Believed
 
-__all__ = ["Drift", "Findings", "Reconciler", "auditable"]
+__all__ = ["Findings", "Reconciler", "auditable"]
 
 AT_ONCE: Final = 5_000
 """Targets compared together."""
@@ -40,53 +38,13 @@ ALLOWED: Final = "somebody deleted by hand may be added again"
 log = structlog.get_logger(__name__)
 
 
-class Drift(NamedTuple):
-    """A field that has not the value that we delivered."""
-
-    key: str
-    field: str
-    ours: Scalar
-    theirs: Scalar | None
-
-
-@dataclass(slots=True)
-class Findings:
-    """What one destination has against what is believed of it. Keys and values are for the screen, never for a log.
-
-    `left`: (key, identity, title) of memberships that we gave and that are there no more. `missing_groups`: titles of
-    groups that aren't there at all: nobody left those. `back`: deleted by hand earlier, and there again.
-    """
-
-    verified: int = 0
-    memberships: int = 0
-    subscribed: int = 0
-    said_no: list[Suppression] = field(default_factory=list)
-    deleted: list[str] = field(default_factory=list)
-    left: list[tuple[str, str, str]] = field(default_factory=list)
-    drifted: list[Drift] = field(default_factory=list)
-    back: list[str] = field(default_factory=list)
-    missing_groups: list[str] = field(default_factory=list)
-
-    def counts(self) -> Counter[str]:
-        """What the run's row keeps."""
-        return Counter(
-            verified=self.verified,
-            unsubscribed=sum(row.reason == "unsubscribed" for row in self.said_no),
-            bounced=sum(row.reason == "bounced" for row in self.said_no),
-            deleted=len(self.deleted),
-            left=len(self.left),
-            drifted=len({drift.key for drift in self.drifted}),
-            back=len(self.back),
-        )
-
-
 def auditable(destinations: Mapping[str, Destination], names: Iterable[str] | None = None) -> list[str]:
     """The destinations that can be walked, of all or of these. Raises ConfigError with those that can't."""
     can = [name for name, destination in destinations.items() if isinstance(destination, Auditable)]
     wrong = [name for name in names or () if name not in can]
     if wrong:
         hint = f"These can be: {', '.join(can) or 'none'}."
-        raise ConfigError([Problem(name, "No mapping writes there, or it can't be walked.", hint) for name in wrong])
+        raise ConfigError([Problem(name, "Nothing is written there, or it can't be walked.", hint) for name in wrong])
     return list(dict.fromkeys(names or can))
 
 
@@ -119,16 +77,16 @@ class Reconciler:
     async def run(self, names: Sequence[str]) -> RunReport:
         """One destination after the other; one that fails doesn't stop the others. Raises as `auditable`."""
         report = RunReport()
-        before = self._session.request_counts()
         background = BACKGROUND.set(True)
         try:
             for name in auditable(self._destinations, names):
-                report.mappings.append(await self._run_one(name))
+                requests: Counter[str] = Counter()
+                report.mappings.append(await self._run_one(name, requests))
+                report.requests += requests
                 if self._stopping():
                     break
         finally:
             BACKGROUND.reset(background)
-        report.requests = self._session.request_counts() - before
         report.stopped = self._stopping()
         return report
 
@@ -144,19 +102,19 @@ class Reconciler:
                 asked = sorted({form for key in keys for form in (key.strip(), key.strip().lower())})
                 done = [await self._store.write(reconciling.allow, name, key, now) for key in asked]
                 if any(done):
-                    run = await self._store.write(runs.start_run, name, "reconcile", now, {"reconcile"})
+                    run = await self._start(name, {"reconcile"})
                     await self._store.write(runs.end_run, run, "done", {"allowed": sum(done)}, ALLOWED, now)
                 lifted += sum(done)
         return lifted
 
-    async def _run_one(self, name: str) -> MappingReport:
-        run = await self._store.write(runs.start_run, name, "reconcile", self._store.clock.now(), {"reconcile"})
-        part = MappingReport(name, run=run, kind="reconcile")
-        before = self._session.request_counts()
-        with structlog.contextvars.bound_contextvars(mapping=name, run=run):
+    async def _run_one(self, name: str, requests: Counter[str]) -> MappingReport:
+        part = MappingReport(name, kind="reconcile")
+        with structlog.contextvars.bound_contextvars(mapping=name), counting(requests), spending(part.requests):
             try:
                 async with self._store.locks.wait_for(f"destination {name}", LOCK_PATIENCE, self._stopping):
-                    await self._reconcile(name, part)
+                    part.run = await self._start(name, {"reconcile"})
+                    with structlog.contextvars.bound_contextvars(run=part.run):
+                        await self._reconcile(name, part)
             except CONTAINED as error:
                 part.failures[""] = error
                 part.state = "deferred" if isinstance(error, RateLimited) else "failed"
@@ -165,12 +123,17 @@ class Reconciler:
                 part.state = "stopped" if isinstance(error, asyncio.CancelledError) else "failed"
                 await asyncio.shield(self._close(part))
                 raise
-            spent = self._session.request_counts() - before
-            part.counts.update({count: spent[kind] for kind, count in REQUEST_COUNTS.items()})
+            part.counts.update(kinds_of(requests))
             await self._close(part)
         return part
 
+    async def _start(self, name: str, over: Collection[str] = ()) -> int:
+        return await self._store.write(runs.start_run, name, "reconcile", self._store.clock.now(), over)
+
     async def _close(self, part: MappingReport) -> None:
+        """The row's end; where the lock was never had, all of the row, which then says of no other that it is over."""
+        part.run = part.run or await self._start(part.mapping)
+        part.counts.update(requests_to(part.requests))
         message = "; ".join(str(error) for error in part.failures.values()) or None
         await self._store.write(runs.end_run, part.run, part.state, part.counts, message, self._store.clock.now())
 
@@ -216,7 +179,7 @@ class Reconciler:
         while chunk := {remote.key: remote for remote in islice(met, AT_ONCE)}:
             found = await self._store.read(reconciling.believed, name, chunk)
             for key, believed in found.items():
-                _look_at(findings, believed, chunk[key], there)
+                look_at(findings, believed, chunk[key], there)
             seen.update(found)
             findings.subscribed += sum(remote.state == "subscribed" for remote in chunk.values())
             findings.back += sorted(key for key in deleted & chunk.keys() if chunk[key].state == "subscribed")
@@ -266,34 +229,3 @@ async def _left_indeed(destination: Destination, left: list[tuple[str, str, str]
         return left
     stand = await destination.standing({key for key, _, _ in left}, frozenset(title for _, _, title in left))
     return [each for each in left if each[1] not in {group_identity(title) for title in stand[each[0]].groups}]
-
-
-def _look_at(findings: Findings, believed: Believed, remote: RemoteKey, there: set[str]) -> None:
-    """One target against what was met. Whoever said no is only noted: nothing else of theirs is ours to judge."""
-    if remote.state != "subscribed":
-        findings.said_no.append(Suppression(believed.key, remote.state))
-        return
-    inside = {group_identity(title) for title in remote.groups}
-    ours = {
-        identity: member.title
-        for identity, member in believed.members.items()
-        if member.state == "ours" and identity in there
-    }
-    findings.memberships += len(ours)
-    findings.left += [(believed.key, identity, ours[identity]) for identity in sorted(ours.keys() - inside)]
-    desired, delivered = believed.desired, believed.delivered.fields
-    for name, value in desired.fields.items():
-        kept = name not in desired.once and delivered.get(name) == value  # else the next run sets it, or its owner does
-        if kept and name in remote.fields and not _same(value, remote.fields[name]):
-            findings.drifted.append(Drift(believed.key, name, value, remote.fields[name]))
-
-
-def _same(ours: Scalar, theirs: Scalar | None) -> bool:
-    """Whether two values are one; a provider may tidy up capitals, spaces, and zeros of a number."""
-    one, other = ("" if value is None else "".join(str(value).casefold().split()) for value in (ours, theirs))
-    if one == other:
-        return True
-    try:
-        return Decimal(one) == Decimal(other)
-    except InvalidOperation:
-        return False

@@ -4,7 +4,6 @@ Reading ends before delivering begins (fewest batches); a run stopped by quota d
 mapping or destination that fails doesn't stop the others.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing, suppress
 from typing import Literal
@@ -17,23 +16,16 @@ from syncengine.engine.columns import verify_columns
 from syncengine.engine.deliver import Delivery, Prepared
 from syncengine.engine.limits import SHARE_OF_REMOVALS, Limit
 from syncengine.engine.read import Reader, fetching
-from syncengine.engine.report import (
-    CONTAINED,
-    REQUEST_COUNTS,
-    DeliveryReport,
-    MappingReport,
-    Progress,
-    RunReport,
-    requests_to,
-)
-from syncengine.errors import AuthError, Busy, RateLimited
-from syncengine.pacing import spending
+from syncengine.engine.report import CONTAINED, DeliveryReport, MappingReport, Progress, RunReport
+from syncengine.engine.rows import Rows
+from syncengine.errors import AuthError, Busy, RateLimited, SyncError
+from syncengine.pacing import counting, spending
 from syncengine.session import Session
-from syncengine.state import runs, targets
+from syncengine.state import targets
 from syncengine.state.backfills import open_backfills
 from syncengine.state.locks import range_lock
 from syncengine.state.records import PageCommit
-from syncengine.state.runs import KINDS, Kind
+from syncengine.state.runs import Kind
 
 Reading = Callable[[BoundMapping, MappingReport], Awaitable[None]]
 """Reads for one mapping of a run."""
@@ -69,6 +61,8 @@ class Runner:
         self._watch = watch or (lambda progress: None)
         self._stopping = stopping or (lambda: False)
         self._lists: dict[str, SuppressionLists] = {}
+        self._unlisted: dict[str, tuple[SyncError, int]] = {}
+        self._rows = Rows(self._store, lambda name: self._mapping(name).destination_name, self._stopping)
         self._reader = Reader(session, self._watch, self._stopping, due or (lambda: False))
 
     async def sync(self, names: Sequence[str], kind: Kind = "manual") -> RunReport:
@@ -122,28 +116,35 @@ class Runner:
         report = RunReport()
         if committed is not None:
             self._reader.committed = committed
-        if only is None:
-            await self._read_all(report, names, "manual", self._reader.read_new)
-        if only is None or only == "ranges":
-            asked = [name for name in names if await self._store.read(open_backfills, name)]
-            await self._read_all(report, asked, "resync", self._reader.read_ranges, ranges=True)
-        else:
-            await self._read_all(report, names, "resync", self._single(names, only, "resync", force))
-        for destination in self._destinations(names):
-            delivery = self._delivery(destination, names)
-            part = DeliveryReport(destination, delivery.counts)
-            report.deliveries.append(part)
-            try:
-                await delivery.settle()
-                async with aclosing(delivery.prepare()) as slices:
-                    async for prepared in slices:
-                        for item in prepared:
-                            each(destination, item)
-                part.failure = delivery.unconfirmed
-            except CONTAINED as error:
-                part.failure = error
-        report.requests = self._session.request_counts()
+        with counting(report.requests):
+            if only is None:
+                await self._read_all(report, names, "manual", self._reader.read_new)
+            if only is None or only == "ranges":
+                asked = [name for name in names if await self._store.read(open_backfills, name)]
+                await self._read_all(report, asked, "resync", self._reader.read_ranges, ranges=True)
+            else:
+                await self._read_all(report, names, "resync", self._single(names, only, "resync", force))
+            for destination in self._destinations(names):
+                report.deliveries.append(await self._foresee(destination, names, each))
         return report
+
+    async def _foresee(
+        self, destination: str, names: Sequence[str], each: Callable[[str, Prepared], None]
+    ) -> DeliveryReport:
+        """What delivering would do, up to the first request with effect."""
+        delivery = self._delivery(destination, names)
+        part = DeliveryReport(destination, delivery.counts)
+        try:
+            await delivery.settle()
+            async with aclosing(delivery.prepare()) as slices:
+                async for prepared in slices:
+                    for item in prepared:
+                        each(destination, item)
+            part.failure = delivery.unconfirmed
+        except CONTAINED as error:
+            part.failure = error
+        part.unlisted = None if part.failure else self._why_unlisted(destination)
+        return part
 
     def _single(self, names: Sequence[str], ids: Sequence[str], kind: Kind, force: bool) -> Reading:
         for name in names:
@@ -162,21 +163,20 @@ class Runner:
         `patience` in seconds: how long it waits for others; None: it takes the locks itself, page by page (ranges).
         """
         report = RunReport()
-        before = self._session.request_counts()
         async with AsyncExitStack() as held:
+            held.enter_context(counting(report.requests))
             if patience is not None:
                 await self._lock(held, names, patience)
             try:
                 await self._read_all(report, names, kind, reading, ranges=patience is None)
                 for destination in self._destinations(names):
-                    carrier = self._carrier(report, destination)
+                    carrier = self._rows.carrier(report, destination)
                     with structlog.contextvars.bound_contextvars(mapping=carrier.mapping, run=carrier.run):
                         report.deliveries.append(await self._deliver(destination, names))
             except BaseException as error:
-                await self._abandon(report, "stopped" if isinstance(error, asyncio.CancelledError) else "failed")
+                await self._rows.abandon(report, error)
                 raise
-            report.requests = self._session.request_counts() - before
-            await self._end_runs(report)
+            await self._rows.end(report)
         report.stopped = self._stopping()
         return report
 
@@ -193,9 +193,8 @@ class Runner:
         """Read one mapping after the other; they share quotas, so reading at once would gain nothing."""
         for name in names:
             mapping = self._mapping(name)
-            beside = self._store.locks.held(range_lock(name))
-            over = {"resync"} if ranges else KINDS - ({"resync"} if beside else set())
-            run = await self._store.write(runs.start_run, name, kind, self._store.clock.now(), over)
+            rows = self._rows
+            run = await (rows.begin_range(name, self._reader.put_down) if ranges else rows.begin(name, kind))
             part = MappingReport(name, run=run, kind=kind)
             report.mappings.append(part)
             with structlog.contextvars.bound_contextvars(mapping=name, run=run), spending(part.requests):
@@ -211,10 +210,17 @@ class Runner:
 
     async def _try_lists(self, mapping: BoundMapping) -> None:
         """Know who said no before planning; where the lists can't be read, reading goes on and delivering will not."""
+        lists = self._lists_of(mapping)
         try:
-            await self._lists_of(mapping).refresh()
+            await lists.refresh()
         except CONTAINED as error:
+            self._unlisted[mapping.destination_name] = error, lists.readings
             log.warning("suppression lists not read before planning", code=error.code)
+
+    def _why_unlisted(self, destination: str) -> SyncError | None:
+        """What kept its lists from being read, unless they were read since."""
+        error, readings = self._unlisted.get(destination, (None, 0))
+        return error if self._lists[destination].readings == readings else None
 
     def _delivery(self, destination: str, names: Sequence[str]) -> Delivery:
         bound = next(self._mapping(name) for name in names if self._mapping(name).destination_name == destination)
@@ -230,7 +236,7 @@ class Runner:
 
     async def _deliver(self, destination: str, names: Sequence[str]) -> DeliveryReport:
         delivery = self._delivery(destination, names)
-        part = DeliveryReport(destination, delivery.counts)
+        part = DeliveryReport(destination, delivery.counts, delivery.told)
 
         def watch(number: int) -> None:
             part.counts["seen"] += number
@@ -247,44 +253,8 @@ class Runner:
         await self._store.read(targets.check_revisions, destination)
         part.revisions = await self._store.read(targets.revisions, destination)
         part.failure = part.failure or part.unfinished()
+        part.unlisted = None if part.failure else self._why_unlisted(destination)
         return part
-
-    async def _end_runs(self, report: RunReport) -> None:
-        """Close the run rows; a destination's counts stand with its carrier."""
-        for delivery in report.deliveries:
-            part = self._carrier(report, delivery.destination)
-            told = delivery.counts + requests_to(delivery.requests)
-            part.counts.update({f"targets_{name}": number for name, number in told.items()})
-            if delivery.failure is not None and part.state == "done":
-                part.state = "deferred" if isinstance(delivery.failure, RateLimited) else "failed"
-        if report.deliveries:
-            part = self._carrier(report, report.deliveries[-1].destination)
-            part.counts.update({count: report.requests[name] for name, count in REQUEST_COUNTS.items()})
-        for part in report.mappings:
-            errors = list(part.failures.values())
-            errors += [
-                delivery.failure
-                for delivery in report.deliveries
-                if delivery.failure is not None and self._carrier(report, delivery.destination) is part
-            ]
-            state = "stopped" if part.state == "done" and self._stopping() else part.state
-            await self._close(part, state, "; ".join(str(error) for error in errors) or None)
-
-    async def _abandon(self, report: RunReport, state: str) -> None:
-        """Something unforeseen, or a cancellation: the runs end here, what was committed stays."""
-        for part in report.mappings:
-            await asyncio.shield(self._close(part, state, None))
-
-    async def _close(self, part: MappingReport, state: str, message: str | None) -> None:
-        part.state = state
-        part.counts.update(requests_to(part.requests))
-        await self._store.write(runs.end_run, part.run, state, part.counts, message, self._store.clock.now())
-
-    def _carrier(self, report: RunReport, destination: str) -> MappingReport:
-        """The run that a destination's delivery is counted with: that of the last mapping which delivers there."""
-        return next(
-            part for part in reversed(report.mappings) if self._mapping(part.mapping).destination_name == destination
-        )
 
     def _destinations(self, names: Sequence[str]) -> list[str]:
         return list(dict.fromkeys(self._mapping(name).destination_name for name in names))

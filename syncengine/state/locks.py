@@ -8,6 +8,7 @@ import contextlib
 import datetime as dt
 import fcntl
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,9 @@ HOLDER_BYTES = 200
 """More than the text that names a holder has."""
 WAIT_STEP = 0.2
 """Seconds between two tries to get a lock that is waited for."""
+LOOK_STEP, LOOKS_OUTLIVED = 0.01, 50
+"""Seconds between two tries while somebody only looks whether a lock is held, and how many: half a second for what
+takes microseconds, unless a machine is very busy."""
 
 
 def range_lock(mapping: str) -> str:
@@ -79,21 +83,16 @@ class Locks:
             except (FileNotFoundError, NotADirectoryError):  # nobody could make it yet; who tries to is told why
                 return False
         try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+            return not _try(handle, fcntl.LOCK_SH)
         finally:
             os.close(handle)
-        return False
 
     def _take(self, handle: int, name: str) -> None:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _lock(handle):
             raise Busy(
                 f"{name} is being worked on by {os.pread(handle, HOLDER_BYTES, 0).decode() or 'another process'}.",
                 hint="Wait for it to end, or stop that process; nothing was done here.",
-            ) from None
+            )
         os.truncate(handle, 0)
         os.pwrite(handle, self._holder().encode(), 0)
 
@@ -104,3 +103,23 @@ class Locks:
     def _holder(self) -> str:
         since = self._clock.now().astimezone(dt.UTC)
         return f"process {os.getpid()} since {since:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _lock(handle: int) -> bool:
+    """Whether the file is ours now. Those who only look (`Locks.held`) share it for a moment: they are outlived."""
+    for _ in range(LOOKS_OUTLIVED):
+        if _try(handle, fcntl.LOCK_EX):
+            return True
+        if not _try(handle, fcntl.LOCK_SH):
+            return False  # it can't even be shared: somebody has it
+        fcntl.flock(handle, fcntl.LOCK_UN)
+        time.sleep(LOOK_STEP)  # real time, whatever the injected clock says: another process has to get its turn
+    return False
+
+
+def _try(handle: int, kind: int) -> bool:
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -150,6 +150,8 @@ class CheckpointRow(Row, table=True):
     moved_at: dt.datetime | None = Field(default=None, sa_type=UtcDateTime)
     failed_at: dt.datetime | None = Field(default=None, sa_type=UtcDateTime)
     error: str | None = None
+    retired_at: dt.datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """Since when the mapping reads it no more: its options leave it out, or the provider has it no more."""
 
 
 class WatchRow(Row, table=True):
@@ -193,13 +195,17 @@ class MappingRow(Row, table=True):
 
 
 class SuppressionRow(Row, table=True):
-    """An address that must not be written to. `reason`: unsubscribed, bounced, refused, deleted or forgotten."""
+    """An address that must not be written to. `reason`: unsubscribed, bounced, refused, deleted or forgotten.
+
+    `said` is what the provider says beside a reason that only a person lifts: it stands when that one is lifted.
+    """
 
     __tablename__ = "suppression"
     destination: str = Field(primary_key=True)
     key: str = Field(primary_key=True)
     reason: str
     since: dt.datetime = Field(sa_type=UtcDateTime)
+    said: str | None = None
 
 
 class FormerRow(Row, table=True):

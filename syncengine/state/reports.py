@@ -1,54 +1,18 @@
-"""What people ask of the state: is it fresh, was anybody left out and why, why is this address there or not."""
+"""What people ask of the state: was this one left out and why, why is this address there or not."""
 
 import datetime as dt
 import re
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection
 
 from mappings.fold import Desired, Draft
-from syncengine.state.records import ADDRESS_CHANGED, states
-from syncengine.state.runs import Run, runs
-from syncengine.state.targets import Delivered, revisions
+from syncengine.state.delivered import Delivered
+from syncengine.state.records import ADDRESS_CHANGED
 
 PROOF_WORD = re.compile(r"[\s,;:()\[\]#\"']+")
 """What stands between the words of a proof; ids have dots and hyphens inside."""
-
-
-class PartitionStatus(NamedTuple):
-    """How far one partition is. `moved_at`: when its checkpoint was last committed."""
-
-    partition: str
-    moved_at: dt.datetime | None
-    failed_at: dt.datetime | None
-    error: str | None
-
-
-class MappingStatus(NamedTuple):
-    """One mapping: its last run, its partitions, its records by state, its open rejects."""
-
-    mapping: str
-    last_run: Run | None
-    last_good: dt.datetime | None
-    partitions: list[PartitionStatus]
-    records: Mapping[str, int]
-    waiting_since: dt.datetime | None
-    rejects: int
-    backfills: int
-
-
-class DestinationStatus(NamedTuple):
-    """One destination: where its revisions are (promise 1), its suppressions by reason, its open rejects, and when it
-    was last compared with what is really there.
-    """
-
-    destination: str
-    revisions: Mapping[str, int]
-    suppressions: Mapping[str, int]
-    rejects: int
-    reconciled: Run | None
 
 
 class MembershipNote(NamedTuple):
@@ -118,49 +82,6 @@ class Explanation(NamedTuple):
     """(destination, reason) where the address is suppressed and was never a target of ours."""
     moved: list[tuple[str, str]]
     """(destination, address) under which the records of this person stand, where another one was asked about."""
-
-
-LAST_GOOD = "SELECT max(ended_at) FROM run WHERE mapping=? AND state='done' AND kind NOT IN ('hook', 'resync')"
-"""Of the runs that read all that is new: single records or old ranges make nothing fresh."""
-
-
-def mapping_status(connection: Connection, mapping: str) -> MappingStatus:
-    """How one mapping stands."""
-    rows = connection.exec_driver_sql(
-        "SELECT partition, moved_at, failed_at, error FROM checkpoint WHERE mapping=? ORDER BY partition", (mapping,)
-    )
-    partitions = [PartitionStatus(name, _moment(moved), _moment(failed), error) for name, moved, failed, error in rows]
-    last = runs(connection, mapping, 1)
-    good = _one(connection, LAST_GOOD, mapping)
-    waiting = _one(connection, "SELECT min(first_at) FROM record WHERE mapping=? AND state='waiting'", mapping)
-    rejects = _one(connection, "SELECT count(*) FROM reject WHERE mapping=? AND dismissed_at IS NULL", mapping)
-    backfills = _one(connection, "SELECT count(*) FROM backfill WHERE mapping=? AND done_at IS NULL", mapping)
-    return MappingStatus(
-        mapping,
-        last[0] if last else None,
-        _moment(good),
-        partitions,
-        states(connection, mapping),
-        _moment(waiting),
-        rejects,
-        backfills,
-    )
-
-
-def destination_status(connection: Connection, destination: str) -> DestinationStatus:
-    """How one destination stands."""
-    rows = connection.exec_driver_sql(
-        "SELECT reason, count(*) FROM suppression WHERE destination=? GROUP BY reason", (destination,)
-    )
-    suppressions = {str(reason): int(number) for reason, number in rows}
-    rejects = _one(
-        connection,
-        "SELECT count(*) FROM reject WHERE destination=? AND record IS NULL AND dismissed_at IS NULL",
-        destination,
-    )
-    compared = runs(connection, destination, 1)
-    sums = revisions(connection, destination)
-    return DestinationStatus(destination, sums, suppressions, rejects, compared[0] if compared else None)
 
 
 def explain(connection: Connection, asked: str) -> Explanation:
@@ -284,10 +205,6 @@ def _attempts(connection: Connection, destination: str, key: str) -> list[Attemp
         AttemptNote(id_, dt.datetime.fromisoformat(sent), receipt, revision, state)
         for id_, sent, receipt, revision, state in rows
     ]
-
-
-def _one(connection: Connection, statement: str, value: str) -> Any:
-    return connection.exec_driver_sql(statement, (value,)).scalar_one()
 
 
 def _moment(text: str | None) -> dt.datetime | None:

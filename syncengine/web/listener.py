@@ -11,15 +11,12 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from syncengine.errors import ConfigError, Problem
+from syncengine.web.connection import Connection
 
 __all__ = ["listening"]
 
 KEY: Final = "engine.hooks.listen"
 BACKLOG: Final = 128
-MOST_CONNECTIONS: Final = 100
-"""At the same time; more are answered 503. It stands behind a proxy, and an answer takes a millisecond."""
-IDLE: Final = 5
-"""Seconds that a connection without a request stays open."""
 FAREWELL: Final = 2
 """Seconds that requests under way get at the end."""
 
@@ -59,6 +56,7 @@ class _Server(uvicorn.Server):
         yield
 
     async def main_loop(self) -> None:
+        self.server_state.default_headers = self.config.encoded_headers  # else its polling does so
         self._ready.set()
         await self._stop.wait()
 
@@ -78,7 +76,7 @@ class _Server(uvicorn.Server):
 def _configure(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="h11",
+        http=Connection,
         ws="none",
         loop="asyncio",
         lifespan="off",
@@ -88,8 +86,7 @@ def _configure(app: ASGIApp) -> uvicorn.Config:
         proxy_headers=False,
         server_header=False,
         date_header=False,
-        limit_concurrency=MOST_CONNECTIONS,
-        timeout_keep_alive=IDLE,
+        headers=[("Connection", "close")],  # a place is for one request
         timeout_graceful_shutdown=FAREWELL,
     )
 

@@ -113,6 +113,38 @@ def test_wrong_usage_exits_2(run: Program, arguments: list[str], sentence: str) 
     assert "Traceback" not in ended.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence", "command"),
+    [
+        (["chek", "--json"], "No such command 'chek'", "syncengine"),
+        (["--json", "read"], "Missing argument 'CONNECTION.STREAM'", "syncengine read"),
+        (["read", "--json"], "Missing argument 'CONNECTION.STREAM'", "syncengine read"),
+        (["check", "--nothing", "--json"], "No such option: --nothing", "syncengine check"),
+        (["--nothing", "--json"], "No such option: --nothing", "syncengine"),
+        (["--json", "read", "desk.tickets", "--limit", "jo@example.com"], "--limit", "syncengine read"),
+        (["--json", "rejects", "lost"], "No such command 'lost'", "syncengine rejects"),
+        (["resync", "letters", "--since", "soon", "--json"], "--since", "syncengine resync"),
+    ],
+)
+def test_with_json_wrong_usage_is_json_like_every_other_error(
+    run: Program, arguments: list[str], sentence: str, command: str
+) -> None:
+    run.configure()
+    ended = run(*arguments)
+    assert (ended.code, ended.out) == (2, "")
+    told = json.loads(ended.err)["error"]
+    assert sentence in told.pop("message")
+    assert told == {"code": "usage", "hint": f"{command} --help says what can be given.", "problems": []}
+    assert "jo@example.com" not in ended.err
+
+
+def test_a_value_that_looks_like_an_option_asks_for_no_json(run: Program) -> None:
+    run.configure()
+    ended = run("explain", "--", "--json", "too-much")
+    assert ended.code == 2
+    assert ended.err.startswith("Usage: syncengine explain")
+
+
 def test_a_reader_that_goes_away_ends_it_quietly(run: Program) -> None:
     run.configure(*_moody("well", tickets=2_000))
     with run.start("read", "desk.tickets", "--since", "2026-06-01") as process:

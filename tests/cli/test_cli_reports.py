@@ -11,6 +11,7 @@ from syncengine.sandbox.kit import Fault
 from syncengine.state.locks import Locks
 from tests.cli.shop import Shop
 
+ONE_CAMPAIGN = '[mappings.new-customers]\noptions = { campaigns = ["1000"] }'
 REPORTS = (("status",), ("runs",), ("rejects", "list"), ("explain", "ana@example.com"))
 
 
@@ -51,7 +52,7 @@ def test_status_tells_how_fresh_what_is_left_out_and_both_sums(shop: Shop) -> No
     assert "  records     1 in effect, 1 waiting, 1 rejected, 1 refused by the shop\n" in told
     assert "  waiting     since 20" in told
     assert "  rejects     1: syncengine rejects list --mapping new-customers\n" in told
-    assert "(every 15 minutes), if syncengine run is running" in told
+    assert "(every 15 minutes), but no daemon is running: syncengine run\n" in told
     assert "  all runs    1 revision = 1 delivered\n" in told
     assert "  suppressed  1 the shop says no\n" in told
     data = json.loads(shop("status", "--json").out)
@@ -70,6 +71,35 @@ def test_status_names_the_partition_that_fails_and_why(shop: Shop) -> None:
     assert "; last good one 20" in told
     assert "  failing     1000/updated, since 20" in told
     assert "XML or HTML" in told
+
+
+def test_status_counts_no_partition_that_the_configuration_does_not_read(shop: Shop) -> None:
+    shop.impact.book.add_campaign("2000", "Southern Outfitters")
+    shop("sync")
+    shop.impact.faults.add(Fault(kind="malformed", path="Actions", query="CampaignId=2000", times=50))
+    assert shop("sync").code == 1
+    assert "  fresh       6 partitions, the oldest read " in shop("status").out
+    assert "  failing     2000/updated, since 20" in shop("status").out
+    text = shop.config.read_text()
+    shop.config.write_text(text.replace("[mappings.new-customers]\n", f"{ONE_CAMPAIGN}\n", 1))
+    shop("sync")
+    told, (mapping,) = shop("status").out, json.loads(shop("status", "--json").out)["mappings"]
+    assert "  fresh       3 partitions, the oldest read " in told
+    assert "2000" not in told
+    retired = {each["partition"] for each in mapping["partitions"] if each["retired_at"]}
+    assert retired == {"2000/locked", "2000/open", "2000/updated"}
+    assert mapping["fresh"] == min(each["moved_at"] for each in mapping["partitions"] if not each["retired_at"])
+
+
+def test_status_tells_of_a_partition_that_was_never_read_beside_the_others(shop: Shop) -> None:
+    shop.impact.book.add_campaign("2000", "Southern Outfitters")
+    shop.impact.faults.add(Fault(kind="malformed", path="Actions", query="CampaignId=2000", times=50))
+    shop("sync")
+    told, (mapping,) = shop("status").out, json.loads(shop("status", "--json").out)["mappings"]
+    never = [each["partition"] for each in mapping["partitions"] if not each["moved_at"]]
+    assert {"2000/updated"} <= set(never) <= {"2000/locked", "2000/open", "2000/updated"}
+    assert f"  fresh       6 partitions, {len(never)} never read, the oldest read " in told
+    assert mapping["fresh"] is None
 
 
 def test_runs_are_listed_the_newest_first(shop: Shop) -> None:
@@ -93,3 +123,21 @@ def test_a_run_that_nobody_works_on_any_more_is_told_as_interrupted(shop: Shop) 
     assert [run["state"] for run in json.loads(shop("runs", "--json").out)] == ["interrupted"]
     with Locks(shop.state, SystemClock()).hold("mapping new-customers"):
         assert "  last run    running, manual, " in shop("status").out
+
+
+def test_status_tells_a_comparison_that_died_as_interrupted(shop: Shop) -> None:
+    shop("reconcile")
+    with closing(sqlite3.connect(shop.state)) as state, state:
+        state.execute("UPDATE run SET state='running', ended_at=NULL")
+    assert "  reconciled  interrupted, " in shop("status").out
+    with Locks(shop.state, SystemClock()).hold("destination cyberimpact.contacts"):
+        assert "  reconciled  running, " in shop("status").out
+
+
+def test_status_says_whether_the_daemon_is_running(shop: Shop) -> None:
+    assert json.loads(shop("status", "--json").out)["daemon"] is False
+    shop("sync")
+    with Locks(shop.state, SystemClock()).hold("daemon"):
+        assert "(every 15 minutes)\n" in shop("status").out
+        assert json.loads(shop("status", "--json").out)["daemon"] is True
+    assert json.loads(shop("status", "--json").out)["daemon"] is False

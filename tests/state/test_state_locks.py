@@ -1,13 +1,15 @@
 """Locks: the second one is told who holds it, and a process that dies gives its locks back."""
 
+import fcntl
 import os
 import signal
+import threading
 from pathlib import Path
 
 import pytest
 
 from syncengine.errors import Busy, StateError
-from syncengine.state.locks import WAIT_STEP, Locks
+from syncengine.state.locks import LOOK_STEP, LOOKS_OUTLIVED, WAIT_STEP, Locks
 from syncengine.state.store import Store
 from tests.clock import FakeClock
 from tests.state.conftest import Python
@@ -71,6 +73,59 @@ def test_two_runs_of_one_process_exclude_each_other_too(path: Path, clock: FakeC
             pass
         with locks.hold("mapping calls"), locks.hold("destination mail.contacts"):
             pass
+
+
+def test_who_only_looks_is_in_nobodys_way(path: Path, clock: FakeClock) -> None:
+    locks = Locks(path, clock)
+    with locks.hold("mapping sales"):
+        pass
+    looked: list[bool] = []
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.is_set():
+            looked.append(locks.held("mapping sales"))
+
+    lookers = [threading.Thread(target=look) for _ in range(2)]
+    for looker in lookers:
+        looker.start()
+    try:
+        for _ in range(40):
+            with locks.hold("mapping sales"):
+                pass
+    finally:
+        ended.set()
+        for looker in lookers:
+            looker.join()
+    assert looked
+
+
+def test_who_looks_slowly_is_waited_for_and_who_works_is_not(
+    path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locks = Locks(path, clock)
+    slept: list[float] = []
+    with locks.hold("mapping sales"):
+        (file,) = path.with_name("state.db.locks").iterdir()
+    looker = os.open(file, os.O_RDONLY)
+    fcntl.flock(looker, fcntl.LOCK_SH)
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            fcntl.flock(looker, fcntl.LOCK_UN)
+
+    monkeypatch.setattr("syncengine.state.locks.time.sleep", sleep)
+    with locks.hold("mapping sales"):
+        assert slept == [LOOK_STEP] * 3
+        with pytest.raises(Busy), locks.hold("mapping sales"):
+            pass
+    assert len(slept) == 3
+    fcntl.flock(looker, fcntl.LOCK_SH)
+    with pytest.raises(Busy), locks.hold("mapping sales"):
+        pass
+    assert sum(slept) == pytest.approx(LOOK_STEP * (3 + LOOKS_OUTLIVED))
+    os.close(looker)
 
 
 def test_a_failed_run_gives_its_lock_back(path: Path, clock: FakeClock) -> None:

@@ -52,6 +52,7 @@ def upgrade() -> None:
         sa.Column("moved_at", sa.String(), nullable=True),
         sa.Column("failed_at", sa.String(), nullable=True),
         sa.Column("error", sa.String(), nullable=True),
+        sa.Column("retired_at", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("mapping", "partition"),
         sqlite_with_rowid=False,
     )
@@ -164,6 +165,7 @@ def upgrade() -> None:
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
         sa.Column("since", sa.String(), nullable=False),
+        sa.Column("said", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("destination", "key"),
         sqlite_with_rowid=False,
     )

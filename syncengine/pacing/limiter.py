@@ -1,15 +1,12 @@
-"""Spends an account's quota well: one limiter per account, shared by everything in the process that talks to it.
+"""One account's quota: what is documented, what the provider says of it, and what may leave when.
 
 The documented limit is kept even where no rate headers come back; where they do, they also tell what other programs
 used. Near the end of the quota the calls are spread over the time that is left, so a run slows down before it stops.
 """
 
 import datetime as dt
-import math
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections import deque
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -17,17 +14,10 @@ import msgspec
 
 from syncengine.contracts import Clock
 from syncengine.errors import RateLimited
+from syncengine.pacing.caller import BACKGROUND, STOPPING, while_waiting
+from syncengine.pacing.headers import LIMITS, REMAINDERS, RESETS, first_number, http_date, number
 
-__all__ = [
-    "BACKGROUND", "PATIENCE", "STOPPING", "Limiter", "Pace", "Quota", "count_request", "http_date", "spending",
-    "stated_wait",
-]  # fmt: skip
-
-BACKGROUND: ContextVar[bool] = ContextVar("background", default=False)
-"""Whether what is being done may wait for everything else (a resync): it leaves live work its share of the quota."""
-STOPPING: ContextVar[Callable[[], bool] | None] = ContextVar("stopping", default=None)
-"""Says whether the program was asked to stop, where it can be: a wait for quota ends then."""
-_SPENT: ContextVar[Counter[str] | None] = ContextVar("spent", default=None)
+__all__ = ["LIVE_SHARE", "LONGEST_SPREAD", "PATIENCE", "Limiter", "Pace", "Quota", "stated_wait"]
 
 EPOCH_FROM = 1e8
 """A reset value above this is an epoch, below it seconds (impact.md section 7: the examples disagree)."""
@@ -46,26 +36,6 @@ STOP_PATIENCE = LONGEST_SPREAD
 """The same once the program was asked to stop: enough to finish the batch in hand at the slowest pace."""
 LOOK_EVERY = 0.5
 """Seconds between two looks at whether the program was asked to stop."""
-LIMITS = ("x-ratelimit-limit", "x-ratelimit-limit-hour", "ratelimit-limit")
-REMAINDERS = ("x-ratelimit-remaining", "x-ratelimit-remaining-hour", "ratelimit-remaining")
-RESETS = ("x-ratelimit-reset", "ratelimit-reset")
-"""Both families of headers (impact.md section 7), and the one that is becoming a standard."""
-
-
-@contextmanager
-def spending(spent: Counter[str]) -> Iterator[None]:
-    """Have the requests of what is done inside counted by connection, whatever runs beside it in the process."""
-    before = _SPENT.set(spent)
-    try:
-        yield
-    finally:
-        _SPENT.reset(before)
-
-
-def count_request(label: str) -> None:
-    """One more request leaves, of the connection with this label ("connections.impact")."""
-    if (spent := _SPENT.get()) is not None:
-        spent[label.removeprefix("connections.")] += 1
 
 
 class Pace(NamedTuple):
@@ -176,13 +146,9 @@ class Limiter:
 
         The code is `reserved` where only background work has to wait.
         """
-        stopping = STOPPING.get()
         while (delay := self._delay()) > 0:
-            if delay > (STOP_PATIENCE if stopping is not None and stopping() else PATIENCE):
-                raise self._too_long(delay)
-            sleep = delay if stopping is None else min(delay, LOOK_EVERY)
-            self.waited += sleep
-            await self._clock.sleep(sleep)
+            async with while_waiting(delay):
+                await self._wait_out()
 
     async def take(self) -> None:
         """Wait for a place, then use it. Raises as `wait`."""
@@ -207,10 +173,10 @@ class Limiter:
         A provider may have other limits for some of what it offers: the counts of each stated limit are kept apart, so
         that a full one doesn't hide an empty one.
         """
-        left = _first_number(headers, *REMAINDERS)
+        left = first_number(headers, *REMAINDERS)
         if left is None:
             return
-        stated, reset = _first_number(headers, *LIMITS), _first_number(headers, *RESETS)
+        stated, reset = first_number(headers, *LIMITS), first_number(headers, *RESETS)
         limit = int(stated) if stated is not None else None
         seconds = LONGEST_BLOCK if reset is None else self.seconds_until(reset)
         self._told[limit] = _Window(limit, int(left), self._clock.monotonic() + seconds)
@@ -222,6 +188,15 @@ class Limiter:
         """A reset or wait as headers state it (seconds, or an epoch) in bounded seconds from now."""
         seconds = value - self._clock.now().timestamp() if value > EPOCH_FROM else value
         return min(max(seconds, SHORTEST_BLOCK), LONGEST_BLOCK)
+
+    async def _wait_out(self) -> None:
+        stopping = STOPPING.get()
+        while (delay := self._delay()) > 0:
+            if delay > (STOP_PATIENCE if stopping is not None and stopping() else PATIENCE):
+                raise self._too_long(delay)
+            sleep = delay if stopping is None else min(delay, LOOK_EVERY)
+            self.waited += sleep
+            await self._clock.sleep(sleep)
 
     def _windows(self) -> list[_Window]:
         """Those that are open now: by what is documented, and by what the provider said."""
@@ -269,31 +244,9 @@ def stated_wait(status: int, headers: Mapping[str, str], limiter: Limiter) -> fl
     if status not in WAIT_STATUS:
         return None
     text = headers.get("retry-after")
-    wait = _number(text)
+    wait = number(text)
     if wait is None and text:
         wait = http_date(text)
     if wait is None and status == HTTPStatus.TOO_MANY_REQUESTS:
-        wait = _first_number(headers, *RESETS)
+        wait = first_number(headers, *RESETS)
     return None if wait is None else limiter.seconds_until(wait)
-
-
-def http_date(text: str) -> float | None:
-    """A date as headers write it, as an epoch; None where it is none."""
-    from email.utils import parsedate_to_datetime  # half a millisecond of imports, for those who talk to a provider
-
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except ValueError:
-        return None
-
-
-def _first_number(headers: Mapping[str, str], *names: str) -> float | None:
-    return next((value for name in names if (value := _number(headers.get(name))) is not None), None)
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        value = float(text) if text else None
-    except ValueError:
-        return None
-    return value if value is not None and math.isfinite(value) else None
