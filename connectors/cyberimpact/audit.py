@@ -42,39 +42,51 @@ class Audit:
         self._client = client
         self._groups = groups
 
-    async def walk(self, titles: frozenset[str], fields: frozenset[str]) -> Walk:
-        """Contacts first and the lists of who said no last, so that whoever moves between them is met.
+    async def walk(self, references: frozenset[str], fields: frozenset[str]) -> Walk:
+        """The lists of who said no before and after all others, so that whoever moves to them or from them is met.
 
         Raises ProviderError where a list ends before the total that it states, or states none, or where a group is
         deleted meanwhile.
         """
-        groups = await self._find(titles)
+        groups = await self._find(references)
         places = await self._places(fields)
+        before = await self._said_no()
         contacts = await self._whole(partial(self._client.members_page, status="all"), places, "list of contacts")
         inside: dict[str, set[str]] = {}
-        for title, group in groups.items():
-            turn = partial(self._client.group_members_page, group.id)
+        for number in sorted({group.id for group in groups.values()}):
+            turn = partial(self._client.group_members_page, number)
+            named = {reference for reference, group in groups.items() if group.id == number}
             for key in await self._whole(turn, {}, "list of a group's contacts"):
-                inside.setdefault(key, set()).add(title)
-        bounced = await self._whole(self._client.bounced_page, {}, "list of the bounced")
-        unsubscribed = await self._whole(self._client.unsubscribed_page, {}, "list of the unsubscribed")
-        said_no: dict[str, State] = {**dict.fromkeys(bounced, "bounced"), **dict.fromkeys(unsubscribed, "unsubscribed")}
+                inside.setdefault(key, set()).update(named)
+        came_back = before.keys() & contacts.keys()
+        said_no = {key: state for key, state in before.items() if key not in came_back} | await self._said_no()
         return Walk(_remote_keys(contacts, list(places), inside, said_no), frozenset(groups))
 
     async def absent(self, keys: Collection[str]) -> frozenset[str]:
-        """Who is neither a contact nor unsubscribed, each asked for by address."""
+        """Who is neither a contact nor unsubscribed, each asked for by address, nor on the list of the bounced."""
 
         async def see(key: str) -> str | None:
             there = await self._client.member_row(key) or await self._client.unsubscribed_member(key)
             return key if there is None else None
 
-        return frozenset(key for key in await each(keys, see, READS_AT_ONCE) if key is not None)
+        absent = frozenset(key for key in await each(keys, see, READS_AT_ONCE) if key is not None)
+        if not absent:
+            return absent
+        # A bounced address may be shown under no path of its own (section 3): only its list tells.
+        bounced = await self._whole(self._client.bounced_page, {}, "list of the bounced")
+        return absent - bounced.keys()
 
-    async def _find(self, titles: frozenset[str]) -> Mapping[str, Group]:
-        """The static groups of these titles; a dynamic one is filled by Cyberimpact, whatever we delivered."""
-        index = await self._groups.read() if titles else None
-        found = {title: index.find(title) for title in sorted(titles)} if index else {}
-        return {title: group for title, group in found.items() if group is not None and not group.is_dynamic}
+    async def _said_no(self) -> dict[str, State]:
+        """Who is on one of the two lists now; unsubscribed counts before bounced (section 7)."""
+        bounced = await self._whole(self._client.bounced_page, {}, "list of the bounced")
+        unsubscribed = await self._whole(self._client.unsubscribed_page, {}, "list of the unsubscribed")
+        return {**dict.fromkeys(bounced, "bounced"), **dict.fromkeys(unsubscribed, "unsubscribed")}
+
+    async def _find(self, references: frozenset[str]) -> Mapping[str, Group]:
+        """Those of these groups that are static; a dynamic one is filled by Cyberimpact, whatever we delivered."""
+        index = await self._groups.read(references) if references else None
+        found = {reference: index.find(reference) for reference in sorted(references)} if index else {}
+        return {reference: group for reference, group in found.items() if group is not None and not group.is_dynamic}
 
     async def _places(self, fields: frozenset[str]) -> Mapping[str, str | None]:
         """Where fields stand in a row: under their own name, or by number among the custom ones.

@@ -1,14 +1,16 @@
 """The rules of destinations: one effect, the right keys, and nobody who said no."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
+from syncengine.contracts import Auditable, Explaining
 from syncengine.errors import AuthError, InDoubt, Rejected, SyncError, Transient
 from syncengine.sandbox.kit import Fault
 from syncengine.testing.case import Case
 from syncengine.testing.delivering import Delivery, once, targets
 from syncengine.testing.rules import rule
+from syncengine.testing.stage import Power
 from syncengine.testing.verdict import Broken, NotStaged, require
 from syncengine.testing.wire import Spelling
 
@@ -35,6 +37,20 @@ def effect(case: Case, kind: str, **more: object) -> Fault:
 def effects_sent(case: Case) -> list[int]:
     """The places of the requests with effect in the log."""
     return [place for place, sent in enumerate(case.wire.sent) if sent.matches(*case.destinations.effects)]
+
+
+POWERS: Mapping[Power, type] = {"Auditable": Auditable, "Explaining": Explaining}
+
+
+@rule("destination")
+async def every_power_has_its_rules_tried(case: Case) -> None:
+    """The stage names the powers that the destination has and that have rules of their own, so none goes untried."""
+    async with case.connect() as connection:
+        destination = case.destination(connection)
+    has = {name for name, power in POWERS.items() if isinstance(destination, power)}
+    named = set(case.stage.powers)
+    require(has <= named, f"the stage doesn't name a power: {', '.join(sorted(has - named))}")
+    require(named <= has, f"the destination hasn't a power: {', '.join(sorted(named - has))}")
 
 
 # --- drafts ---

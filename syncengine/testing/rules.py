@@ -1,14 +1,14 @@
 """The rules by name: what each promises, and for which part of a connector it holds."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from syncengine.testing.case import Case
-    from syncengine.testing.stage import Role
+    from syncengine.testing.stage import Power, Role
 
-Subject = Literal["connection", "stream", "lookup", "destination"]
-"""What a rule is about; those about a connection hold for every part."""
+Subject = Literal["connection", "stream", "lookup", "destination", "Auditable", "Explaining"]
+"""What a rule is about: those about a connection hold for every part, those about a power for whoever has it."""
 Check = Callable[["Case"], Awaitable[None]]
 
 
@@ -40,6 +40,6 @@ def rule(subject: Subject) -> Callable[[Check], Check]:
     return add
 
 
-def rules_for(role: "Role") -> list[Rule]:
-    """The rules that a stage with this role has to pass."""
-    return [each for each in RULES.values() if each.subject in {"connection", role}]
+def rules_for(role: "Role", powers: "Collection[Power]" = ()) -> list[Rule]:
+    """The rules that a stage with this role, and with these powers of its destination, has to pass."""
+    return [each for each in RULES.values() if each.subject in {"connection", role, *powers}]

@@ -17,6 +17,8 @@ from syncengine.testing.verdict import NotStaged
 from syncengine.testing.wire import Edit
 
 Role = Literal["stream", "lookup", "destination"]
+Power = Literal["Auditable", "Explaining"]
+"""What only some destinations can do, and has rules of its own: the protocol's name in `syncengine.contracts`."""
 
 
 def _unwritten(stage: object, name: str) -> NoReturn:
@@ -26,10 +28,12 @@ def _unwritten(stage: object, name: str) -> NoReturn:
 class Stage:
     """What holds for every part. A context manager: the provider runs inside, by the given clock.
 
-    `part` names the stream, lookup or destination. `edit`, where set, changes the body of every answer on its way.
+    `part` names the stream, lookup or destination. `powers` are those of the destination that have rules of their own.
+    `edit`, where set, changes the body of every answer on its way.
     """
 
     role: ClassVar[Role]
+    powers: ClassVar[Collection[Power]] = ()
     part: ClassVar[str]
 
     def __init__(self, clock: MovableClock, folder: Path) -> None:
@@ -158,8 +162,20 @@ class DestinationStage(Stage):
         _unwritten(self, "refuse")
 
     def suppress(self, key: str, reason: Literal["unsubscribed", "bounced"]) -> None:
-        """Have a target there that the provider lists as not to be written to."""
+        """Have a target there that the provider lists as not to be written to; it may be there already."""
         _unwritten(self, "suppress")
+
+    def welcome(self, key: str) -> None:
+        """Take a target that is there off those lists: it may be written to again. For Auditable."""
+        _unwritten(self, "welcome")
+
+    def remove(self, key: str) -> None:
+        """Delete a target by hand, whatever it is: the provider forgets it. For Auditable."""
+        _unwritten(self, "remove")
+
+    def send_mail(self, key: str) -> str:
+        """Send a mailing to this target and not to the rules' other ones. Gives its id. For Explaining."""
+        _unwritten(self, "send_mail")
 
     def change(self, destination: Destination, key: str) -> Change:
         """Everything that `fields` asks for, as the engine would send it the first time."""

@@ -17,6 +17,7 @@ class Contacts(KitStage, DestinationStage):
     """An account without contacts."""
 
     part = "contacts"
+    powers = ("Auditable", "Explaining")
     make: Callable[..., CyberimpactSandbox] = CyberimpactSandbox
     sandbox: CyberimpactSandbox
     effects = ("POST|PUT|PATCH|DELETE", "^/(batches|members)")
@@ -78,11 +79,24 @@ class Contacts(KitStage, DestinationStage):
         self._refused.add(key)
 
     def suppress(self, key: str, reason: Literal["unsubscribed", "bounced"]) -> None:
-        self.sandbox.admin.add(key)
+        if key not in self.sandbox.contacts():
+            self.sandbox.admin.add(key)
         if reason == "unsubscribed":
             self.sandbox.admin.unsubscribe(key)
         else:
             self.sandbox.admin.bounce(key)
+
+    def welcome(self, key: str) -> None:
+        self.sandbox.admin.resubscribe(key)
+
+    def remove(self, key: str) -> None:
+        self.sandbox.admin.delete(key)
+
+    def send_mail(self, key: str) -> str:
+        group = f"Readers like {key}"
+        self.sandbox.admin.create_group(group)
+        self.sandbox.admin.join_group(key, group)
+        return str(self.sandbox.admin.send_mailing("June", [group]))
 
 
 class SmallBatches(Contacts):

@@ -17,15 +17,16 @@ class Customers(LookupStage):
     """A database with a table of customers; keys are texts."""
 
     part = "customers"
-    column = "TEXT"
+    column = "VARCHAR(80)"
+    table = "customers"
 
     def __init__(self, clock: MovableClock, folder: Path) -> None:
         super().__init__(clock, folder)
         self._people: list[str] = []
-        self._run(f"CREATE TABLE customers (customer_id {self.column}, email TEXT, age INTEGER, since DATE)")
+        self.run(f"CREATE TABLE {self.table} (customer_id {self.column}, email VARCHAR(80), age INTEGER, since DATE)")
 
     def settings(self) -> dict[str, Any]:
-        query = "SELECT customer_id AS key, email, age, since FROM customers WHERE customer_id IN :keys"
+        query = f"SELECT customer_id AS key, email, age, since FROM {self.table} WHERE customer_id IN :keys"
         return {"url": "sqlite:///shop.db", "lookups": {"customers": {"query": query}}}
 
     def bad_settings(self) -> dict[str, Any]:
@@ -42,12 +43,13 @@ class Customers(LookupStage):
         for _ in range(rows):
             self._people.append(f"person.{len(self._people)}@example.test")
             values = (key, self._people[-1], 40, "2026-06-01")
-            self._run("INSERT INTO customers VALUES (?, ?, ?, ?)", values)
+            self.run(f"INSERT INTO {self.table} VALUES (?, ?, ?, ?)", values)
 
     def cut_off(self) -> None:
         (self.folder / "shop.db").rename(self.folder / "moved.db")
 
-    def _run(self, statement: str, values: tuple[object, ...] = ()) -> None:
+    def run(self, statement: str, values: tuple[object, ...] = ()) -> None:
+        """Tell the database itself."""
         with closing(sqlite3.connect(self.folder / "shop.db")) as database, database:
             database.execute(statement, values)
 
@@ -55,7 +57,7 @@ class Customers(LookupStage):
 class NumberedCustomers(Customers):
     """The same with keys that are numbers."""
 
-    column = "INTEGER"
+    column = "BIGINT"
     keys = ("7", "70", "700", "12345678901")
     odd_keys = (*LookupStage.odd_keys, "007", "7.0", "seven", "\u0667", "1e3", "-0", "1_000", str(2**63))
 

@@ -15,8 +15,9 @@ NO_LISTS = "a table lists nobody who must not be written to, and doesn't tell ho
 NO_WAIT = "a write is one transaction: there is no answer to wait for, and nothing that is sent a second time"
 NO_RECEIPT = "there is no receipt: what is in doubt is written again, which changes nothing"
 TABLE = """
-    CREATE TABLE mail_consents (
-        email {kind} PRIMARY KEY, reason TEXT NOT NULL, since DATETIME, times INTEGER, CHECK (reason <> 'forbidden')
+    CREATE TABLE {table} (
+        email {kind} PRIMARY KEY, reason VARCHAR(80) NOT NULL, since {moment}, times INTEGER,
+        CHECK (reason <> 'forbidden')
     )
 """
 
@@ -26,15 +27,21 @@ class Consents(DestinationStage):
 
     part = "consents"
     kind = "VARCHAR(80)"
+    moment = "DATETIME"
+    table = "mail_consents"
 
     def __init__(self, clock: MovableClock, folder: Path) -> None:
         super().__init__(clock, folder)
         self._refused: set[str] = set()
-        with closing(sqlite3.connect(folder / "shop.db")) as database:
-            database.execute(TABLE.format(kind=self.kind))
+        self.run(TABLE.format(table=self.table, kind=self.kind, moment=self.moment))
+
+    def run(self, statement: str, values: tuple[object, ...] = ()) -> list[Any]:
+        """Ask the database itself."""
+        with closing(sqlite3.connect(self.folder / "shop.db")) as database, database:
+            return database.execute(statement, values).fetchall()
 
     def settings(self) -> dict[str, Any]:
-        columns = {"table": "mail_consents", "key": "email", "columns": ["reason", "since", "times"]}
+        columns = {"table": self.table, "key": "email", "columns": ["reason", "since", "times"]}
         return {"url": "sqlite:///shop.db", "destinations": {"consents": columns}}
 
     def bad_settings(self) -> dict[str, Any]:
@@ -55,8 +62,7 @@ class Consents(DestinationStage):
         return {"email": "somebody\0@example.test", "reason": ["unsubscribed"], "since": {"day": "2026-06-01"}}
 
     def target(self, key: str) -> Any:
-        with closing(sqlite3.connect(self.folder / "shop.db")) as database:
-            return database.execute("SELECT * FROM mail_consents WHERE email = ?", (key,)).fetchall() or None
+        return self.run(f"SELECT * FROM {self.table} WHERE email = ?", (key,)) or None
 
     def refuse(self, key: str) -> None:
         self._refused.add(key)

@@ -21,6 +21,26 @@ MODULES = ("test_cyberimpact_members", "test_cyberimpact_groups_api", "test_cybe
 NEVER_CALLED = "POST /tokens"
 """It mints tokens that are good for ten years: nothing here may call it."""
 
+REFERENCE = """
+GET /ping, POST /tokens,
+GET /members, POST /members, GET /members/bounced, GET /members/unsubscribed, GET /members/unsubscribed/{email},
+POST /members/unsubscribed/{key}, POST /members/optins,
+GET /members/{key}, PUT /members/{key}, PATCH /members/{key}, DELETE /members/{key},
+GET /members/{key}/consent, PUT /members/{key}/consent, GET /members/{key}/mailings,
+GET /members/{key}/groups, POST /members/{key}/groups, PUT /members/{key}/groups, DELETE /members/{key}/groups/{id},
+GET /customfields,
+GET /groups, POST /groups, GET /groups/{id}, PUT /groups/{id}, PATCH /groups/{id}, DELETE /groups/{id},
+GET /groups/{id}/members, DELETE /groups/{id}/members,
+GET /mailings/sent, GET /mailings/scheduled, GET /mailings/archived,
+POST /mailings, GET /mailings/{id}, DELETE /mailings/{id},
+GET /mailings/{id}/recipients, GET /mailings/{id}/recipients/delivered, GET /mailings/{id}/recipients/stopped,
+GET /mailings/{id}/recipients/hard-bounced, GET /mailings/{id}/recipients/soft-bounced,
+GET /mailings/{id}/recipients/unsubscribed, GET /mailings/{id}/recipients/opened, GET /mailings/{id}/recipients/clicked,
+GET /templates, POST /templates, GET /templates/{id}, PUT /templates/{id}, DELETE /templates/{id},
+POST /batches, GET /batches/{id}
+"""
+"""The whole of cyberimpact.md section 3, written down by itself: what the sandbox has is not the measure."""
+
 Test = TypeVar("Test", bound=Callable[..., Any])
 
 EXERCISED: dict[str, list[str]] = {}

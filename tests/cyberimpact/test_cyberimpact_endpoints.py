@@ -2,7 +2,12 @@
 
 from connectors.cyberimpact.client import ENDPOINTS, CyberimpactClient
 from connectors.cyberimpact.sandbox.service import ROUTES
-from tests.cyberimpact.endpoints import DOCUMENT, EXERCISED, NEVER_CALLED, table, updated
+from tests.cyberimpact.endpoints import DOCUMENT, EXERCISED, NEVER_CALLED, REFERENCE, table, updated
+
+
+def test_the_sandbox_has_every_endpoint_of_the_reference_and_no_other() -> None:
+    listed = [each.strip() for each in REFERENCE.split(",")]
+    assert sorted(listed) == sorted(route.name for route in ROUTES)
 
 
 def test_the_client_calls_every_endpoint_but_the_one_that_mints_tokens() -> None:

@@ -38,6 +38,7 @@ class Depot(Sandbox):
         self.contacts: dict[str, dict[str, Any]] = {}
         self.blocked: dict[str, str] = {}
         self.calls: list[dict[str, Any]] = []
+        self.mails: list[dict[str, Any]] = []
         self.receipts: list[dict[str, Any]] = []
         self._rng = random.Random(7)
 
@@ -70,6 +71,8 @@ class Depot(Sandbox):
                 Route("/changes", guarded(self._changes)),
                 Route("/people", guarded(self._people), methods=["POST"]),
                 Route("/contacts", guarded(self._add_contacts), methods=["POST"]),
+                Route("/contacts", guarded(self._list_contacts)),
+                Route("/mails", guarded(self._list_mails)),
                 Route("/contacts/{key}", guarded(self._contact)),
                 Route("/receipts/{number}", guarded(self._receipt)),
                 Route("/blocked", guarded(self._blocked)),
@@ -137,6 +140,21 @@ class Depot(Sandbox):
             return JSONResponse({"state": self.blocked[key], "tags": []})
         found = self.contacts.get(key)
         return Response(status_code=404) if found is None else JSONResponse({"state": "subscribed", **found})
+
+    async def _list_contacts(self, request: Request) -> Response:
+        """Who may be written to, in capitals, by pages that shift when somebody goes."""
+        page = int(request.query_params["page"])
+        found = [
+            {**known, "email": email.upper()} for email, known in self.contacts.items() if email not in self.blocked
+        ]
+        shown = found[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
+        return JSONResponse(
+            {"rows": shown, "total": len(found), "next": page + 1 if len(found) > page * PAGE_ROWS else None}
+        )
+
+    async def _list_mails(self, request: Request) -> Response:
+        """All of them, the newest first, with whom they went to."""
+        return JSONResponse({"mails": self.mails[::-1]})
 
     async def _blocked(self, request: Request) -> Response:
         page = int(request.query_params["page"])

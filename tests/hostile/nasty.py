@@ -27,6 +27,7 @@ from syncengine.contracts import (
 )
 from syncengine.errors import AuthError, InDoubt, ProviderError, RateLimited, Rejected, Transient
 from syncengine.http import Answer
+from tests.hostile.asked import Asked
 
 HALLS = ("ünï/1 %", "0")
 CHUNK = 500
@@ -271,7 +272,7 @@ class Writes:
         return "lost", (attempt, None), attempt.allowed
 
 
-class Contacts(Writes):
+class Contacts(Asked, Writes):
     """Sends two at a time, polls, and tells all outcomes at the end, backwards."""
 
     async def apply(self, changes: Sequence[Change], attempts: Attempts) -> AsyncIterator[Outcome]:

@@ -57,6 +57,7 @@ class PeopleStage(DepotStage, LookupStage):
 
 class ContactsStage(DepotStage, DestinationStage):
     part = "contacts"
+    powers = ("Auditable", "Explaining")
     effects = ("POST", "^/contacts")
     refused: set[str]
 
@@ -81,9 +82,22 @@ class ContactsStage(DepotStage, DestinationStage):
     def suppress(self, key: str, reason: Literal["unsubscribed", "bounced"]) -> None:
         self.sandbox.blocked[key] = reason
 
+    def welcome(self, key: str) -> None:
+        del self.sandbox.blocked[key]
+        self.sandbox.contacts.setdefault(key, {"tags": []})
+
+    def remove(self, key: str) -> None:
+        del self.sandbox.contacts[key]
+
+    def send_mail(self, key: str) -> str:
+        number = f"№ {len(self.sandbox.mails)}/x"
+        self.sandbox.mails.append({"id": number, "subject": "Hello", "at": self.clock.now().isoformat(), "to": [key]})
+        return number
+
 
 class CallsStage(ContactsStage):
     part = "calls"
+    powers = ()
     effects = ("POST", "^/calls")
 
     def target(self, key: str) -> Any:

@@ -8,23 +8,28 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+import msgspec
 from pydantic import BaseModel, ConfigDict
 
 from syncengine.contracts import (
     Attempts,
     Change,
     Checkpoint,
+    Dossier,
     Draft,
     Finding,
     Found,
+    Mail,
     Outcome,
     Page,
     Part,
     Range,
     Record,
+    RemoteKey,
     Settled,
     Standing,
     Suppression,
+    Walk,
 )
 from syncengine.errors import AuthError, InDoubt, ProviderError, SyncError, Transient
 from syncengine.http import Answer
@@ -542,3 +547,97 @@ class SilentContacts(nasty.Contacts):
     async def standing(self, keys: Collection[str], groups: frozenset[str]) -> Mapping[str, Standing]:
         found = await super().standing(keys, groups)
         return {key: each for key, each in found.items() if each.state != "absent"}
+
+
+# --- powers of some destinations ---
+
+
+@breaks("every_power_has_its_rules_tried", "calls", "the stage doesn't name a power: Auditable")
+class WalkedCalls(nasty.Calls):
+    async def walk(self, groups: frozenset[str], fields: frozenset[str]) -> Walk:
+        return Walk([], frozenset())
+
+    async def absent(self, keys: Collection[str]) -> frozenset[str]:
+        return frozenset()
+
+
+@breaks("a_walk_meets_everybody_once", "contacts", "somebody is missing, or in another state")
+class ShoutingContacts(nasty.Contacts):
+    async def walk(self, groups: frozenset[str], fields: frozenset[str]) -> Walk:
+        found = await super().walk(groups, fields)
+        return Walk([msgspec.structs.replace(each, key=each.key.upper()) for each in found.keys], found.groups)
+
+
+@breaks("a_walk_meets_whoever_moves_meanwhile", "contacts", "somebody is missed")
+class HastyContacts(nasty.Contacts):
+    """Reads who said no only once, and before the others."""
+
+    async def walk(self, groups: frozenset[str], fields: frozenset[str]) -> Walk:
+        states = await self.blocked()
+        found = {key: RemoteKey(key, state) for key, state in states.items()}
+        rows = await self.rows()
+        for row in rows:
+            key = row["email"].lower()
+            found.setdefault(key, RemoteKey(key, "subscribed"))
+        return Walk(found.values(), frozenset())
+
+
+@breaks("a_walk_that_breaks_off_raises", "contacts", "a walk that broke off was taken for complete")
+class ContentWalk(nasty.Contacts):
+    async def blocked(self) -> dict[str, Any]:
+        try:
+            return await super().blocked()
+        except SyncError:
+            return {}
+
+
+@breaks("only_who_is_nowhere_is_absent", "contacts", "the absent are not those who are nowhere")
+class ForgettingContacts(nasty.Contacts):
+    async def absent(self, keys: Collection[str]) -> frozenset[str]:
+        return frozenset(keys) - {row["email"].lower() for row in await self.rows()}
+
+
+@breaks("nobody_is_absent_for_an_error", "contacts", "though a question failed, the others are called absent")
+class RashContacts(nasty.Contacts):
+    async def look(self, key: str) -> dict[str, Any] | None:
+        try:
+            return await super().look(key)
+        except SyncError:
+            return None
+
+
+@breaks("a_dossier_says_how_somebody_stands", "contacts", "somebody stands otherwise than told")
+class FlatteringContacts(nasty.Contacts):
+    async def dossier(self, key: str) -> Dossier:
+        return msgspec.structs.replace(await super().dossier(key), state="subscribed")
+
+
+@breaks("a_dossier_of_a_stranger_is_empty", "contacts", "of a stranger something is told")
+class InventiveContacts(nasty.Contacts):
+    async def dossier(self, key: str) -> Dossier:
+        told = await super().dossier(key)
+        return Dossier("unsubscribed") if told.state == "absent" else told
+
+
+@breaks("a_mail_says_whom_it_reached", "contacts", "somebody is told to have got a mailing of others")
+class EveryonesMail(nasty.Contacts):
+    def told(self, row: dict[str, Any], key: str) -> Mail:
+        return msgspec.structs.replace(super().told(row, key), received=True)
+
+
+@breaks("a_mail_that_is_not_there_is_none", "contacts", "ProviderError where all is well: There is no such mailing.")
+class StrictMail(nasty.Contacts):
+    async def mail(self, id: str, key: str) -> Mail | None:
+        found = await super().mail(id, key)
+        if found is None:
+            raise ProviderError("There is no such mailing.")
+        return found
+
+
+@breaks("what_can_not_be_read_is_not_told", "contacts", "a dossier is told of which a part is missing")
+class EasyGoingContacts(nasty.Contacts):
+    async def mails(self) -> list[dict[str, Any]]:
+        try:
+            return await super().mails()
+        except SyncError:
+            return []
