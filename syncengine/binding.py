@@ -4,22 +4,23 @@ Everything that the engine runs comes from here, already checked by name. No I/O
 entered, so a wrong name shows without any network.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any, Literal, Self, get_args, get_origin
+from typing import Any, Self
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic.fields import FieldInfo
+from pydantic import BaseModel, ValidationError
 
 from mappings.mapping import CompiledMapping, LookupRule, MappingError, compile_mapping
 from mappings.spec import MappingSpec
 from mappings.wording import suggest
 from syncengine.clock import SystemClock
 from syncengine.config import ConfiguredConnection, ConfiguredMapping, Settings
-from syncengine.contracts import Connection, Context, Destination, Lookup, Permitted, Stream
+from syncengine.contracts import Connection, Context, Destination, Lookup, Permitted, PermittedFields, Stream
+from syncengine.engine.fitting import misfits
 from syncengine.engine_settings import OWN_CONNECTION
 from syncengine.errors import ConfigError, Problem
 from syncengine.http import HttpFactory
@@ -57,13 +58,25 @@ class Workspace:
     ) -> None:
         self.settings = settings
         self.connections = connections
-        self.mappings = mappings
+        self.mappings = dict(mappings)
         self._open = AsyncExitStack()
+        self._beside: dict[str, Destination] = {}
 
     @property
     def written(self) -> Mapping[str, Destination]:
-        """The destinations that mappings write to, by name: "cyberimpact.contacts"."""
-        return {mapping.destination_name: mapping.destination for mapping in self.mappings.values()}
+        """The destinations that are written to, or were, by name: "cyberimpact.contacts"."""
+        return {mapping.destination_name: mapping.destination for mapping in self.mappings.values()} | self._beside
+
+    def note_written(self, names: Iterable[str]) -> None:
+        """Destinations that were written to, by hand or by mappings that are no more; those still offered count."""
+        for name in names:
+            connection_name, _, short = name.partition(".")
+            if connection_name in self.connections and short in self.connections[connection_name].destinations:
+                self._beside[name] = self.connections[connection_name].destinations[short]
+
+    def add(self, mapping: BoundMapping) -> None:
+        """Take in a mapping that stands in no configuration."""
+        self.mappings[mapping.name] = mapping
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -155,18 +168,6 @@ def _fields_named(spec: MappingSpec) -> frozenset[str]:
     return frozenset(spec.fields).union(*expected)
 
 
-def _choice(info: FieldInfo) -> str:
-    """A hint at what a field takes: its words where the model has them."""
-    words = _words(info.annotation)
-    return f"One of: {', '.join(words)}." if words else info.description or ""
-
-
-def _words(annotation: Any) -> list[str]:
-    if get_origin(annotation) is Literal:
-        return [word for word in get_args(annotation) if isinstance(word, str)]
-    return [word for inner in get_args(annotation) for word in _words(inner)]
-
-
 class _Binder:
     """The binding of one mapping: each part is looked at even where another is wrong."""
 
@@ -190,9 +191,13 @@ class _Binder:
         options = self._options(stream) if stream else None
         rule = self._compile(stream, destination)
         if destination is not None:
-            self._check_values(destination)
+            for misfit in misfits(self._mapping.spec, destination):
+                self._fault(misfit.key, misfit.message, misfit.hint)
         if isinstance(destination, Permitted):
-            self._check_permission(destination)
+            self._check_permission(destination.permit)
+        if isinstance(destination, PermittedFields):
+            given = [name for name, value in self._mapping.spec.fields.items() if value != ""]
+            self._check_permission(partial(destination.permit_fields, given))
         found = [lookup for lookup in lookups if lookup is not None]
         if stream is None or options is None or destination is None or rule is None or len(found) < len(lookups):
             return None
@@ -244,38 +249,11 @@ class _Binder:
                     self._fault(fault.key, fault.message, fault.hint)
             return None
 
-    def _check_permission(self, destination: Permitted) -> None:
+    def _check_permission(self, permit: Callable[[], None]) -> None:
         try:
-            destination.permit()
+            permit()
         except ConfigError as error:
             self.problems += error.problems
-
-    def _check_values(self, destination: Destination) -> None:
-        """Find the required fields that are left out, and the constants that would be refused for every record."""
-        given = self._mapping.spec.fields
-        for field_name, info in destination.Fields.model_fields.items():
-            name = info.alias or field_name
-            value = given.get(name, "")
-            if name == destination.key_field:
-                continue  # `compile_mapping` looks at it
-            if value == "":  # an empty text means: leave it alone
-                if info.is_required():
-                    self._fault(f"fields.{name}", "The destination requires this field.", _choice(info))
-            elif isinstance(value, str) and "{{" not in value:
-                self._check_constant(name, value, info)
-
-    def _check_constant(self, name: str, value: str, info: FieldInfo) -> None:
-        """A single text also does for a list."""
-        field: TypeAdapter[Any] = TypeAdapter(Annotated[info.annotation, info])  # type: ignore[arg-type]  # known at run time
-        try:
-            field.validate_python(value)
-        except ValidationError as error:
-            try:
-                field.validate_python([value])
-            except ValidationError:
-                found = problems_of(error, BaseModel, name)[0]
-                message = "The destination takes only certain words here." if _words(info.annotation) else found.message
-                self._fault(f"fields.{name}", message, _choice(info))
 
     def _fault(self, place: str, message: str, hint: str) -> None:
         self.problems.append(Problem(f"{self._key}.{place}", message, hint))

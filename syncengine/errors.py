@@ -43,6 +43,9 @@ class ConfigError(SyncError):
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         super().__init__(f"{first.key}: {first.message}{more}", hint=first.hint)
         self.problems = tuple(problems)
+        self.number = len(problems)
+        """How many there are, where not all of them are carried."""
+        self.where = "in the configuration"
 
 
 class AuthError(SyncError):

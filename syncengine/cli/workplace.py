@@ -1,8 +1,8 @@
 """Where a command finds the state and its mappings: the existing file for those that only report, never a new one."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from syncengine.errors import ConfigError, Problem
 
@@ -11,7 +11,12 @@ if TYPE_CHECKING:
     from syncengine.state.runs import Run
     from syncengine.state.store import Store
 
-__all__ = ["NO_RUN_YET", "choose_mappings", "open_existing", "tell_interrupted"]
+__all__ = [
+    "NO_RUN_YET", "choose_connection", "choose_mappings", "choose_offer", "open_existing", "tell_interrupted",
+    "verify_recorded",
+]  # fmt: skip
+
+T = TypeVar("T")
 
 NO_RUN_YET = "There was no run yet. Next: syncengine plan, then syncengine sync."
 
@@ -30,6 +35,35 @@ def choose_mappings(settings: "Settings", names: Iterable[str] | None) -> Sequen
         hint = "`syncengine init` writes a file with one; `syncengine connectors` lists what can be mapped."
         raise ConfigError([Problem("mappings", "There is no mapping in the configuration.", hint)])
     return list(dict.fromkeys(names or known))
+
+
+def verify_recorded(settings: "Settings", store: "Store | None", name: str) -> None:
+    """Raises ConfigError where that is no mapping of the configuration, nor one of what was written by hand."""
+    from mappings.wording import suggest
+    from syncengine.state import written
+
+    known = [*settings.mappings, *(store.read_now(written.mappings) if store else ())]
+    if name not in known:
+        raise ConfigError([Problem(f"mappings.{name}", "There is no such mapping.", suggest(name, known))])
+
+
+def choose_connection(connections: Mapping[str, T], name: str) -> T:
+    """The connection of that name. Raises ConfigError where there is none."""
+    from mappings.wording import suggest
+
+    if name not in connections:
+        raise ConfigError([Problem(f"connections.{name}", "There is no such connection.", suggest(name, connections))])
+    return connections[name]
+
+
+def choose_offer(offers: Mapping[str, T], connection_name: str, kind: str, name: str) -> T:
+    """What a connection offers under that name; `kind` is "stream" or "destination". Raises ConfigError."""
+    from mappings.wording import suggest
+
+    if name not in offers:
+        hint = suggest(name, offers) or f"It offers no {kind}s."
+        raise ConfigError([Problem(f"connections.{connection_name}", f'It has no {kind} "{name}".', hint)])
+    return offers[name]
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """`syncengine` in a process that dies at a chosen place, or has a full disk."""
 
 import os
+import subprocess
 from pathlib import Path
 
 from tests.forking import ROOT, Ended, Process, launch
@@ -23,15 +24,17 @@ def _environ() -> dict[str, str]:
     return {**kept, "PYTHONPATH": path, "NO_COLOR": "1", "COLUMNS": "200"}
 
 
-def run(folder: Path, *arguments: str, die: str = "", room: int | None = None) -> Ended:
-    """A command in a folder, to its end. `die`: at which failpoint; `room`: the largest size of any file, in bytes.
+def run(folder: Path, *arguments: str, die: str = "", room: int | None = None, said: str = "") -> Ended:
+    """A command in a folder, to its end. `die`: at which failpoint; `room`: the largest size of any file, in bytes;
+    `said`: its standard input.
 
     No command may ever show a traceback.
     """
     code = LIMITED.format(die=die, room=room)
-    ended = launch(*arguments, folder=folder, environ=_environ(), code=code).ended()
-    assert "Traceback" not in ended.err, ended.err
-    return ended
+    process = launch(*arguments, folder=folder, environ=_environ(), code=code, stdin=subprocess.PIPE)
+    out, err = process.communicate(said)
+    assert "Traceback" not in err, err
+    return Ended(process.wait(), out, err)
 
 
 def daemon(folder: Path, log: Path) -> Process:

@@ -1,9 +1,10 @@
 """Carries one change by one request, and reads fields as these destinations have them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NoReturn
 
 from connectors.cyberimpact.client import MISSING
+from connectors.cyberimpact.switches import read_switch
 from connectors.cyberimpact.writer import Request, Writer
 from syncengine.contracts import Attempts, Change, Outcome, Part, Settled
 from syncengine.errors import Rejected
@@ -14,7 +15,6 @@ LONGEST_BODY = 1_000_000
 """Characters of a page; no limit is documented, so this is only a guard against a wrong field."""
 DELETE = "delete"
 BY_ID = "id:"
-YES, NO = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
 
 
 def reject(field: str, code: str, message: str) -> NoReturn:
@@ -32,9 +32,7 @@ def read_fields(fields: Mapping[str, Any], lengths: Mapping[str, int], switches:
         if not text:
             continue
         if name in switches:
-            if text.lower() not in YES | NO:
-                reject(name, "not_a_switch", "Neither true nor false.")
-            values[name] = text.lower() in YES
+            values[name] = read_switch(name, text)
         elif len(text) > lengths[name]:
             reject(name, "too_long", f"Longer than {lengths[name]} characters.")
         else:
@@ -47,6 +45,16 @@ def require(name: str, values: Mapping[str, Any]) -> str:
     if name not in values:
         reject(name, "missing", "Missing.")
     return str(values[name])
+
+
+def state_whole(values: Mapping[str, Any], undone: Collection[str]) -> dict[str, Any]:
+    """The values with a word on deletion, so that it and its undoing both differ from what was delivered before.
+
+    A deletion empties the fields that go with it (`undone`): named again later, they are new.
+    """
+    if values.get(DELETE):
+        return {**dict.fromkeys(undone, ""), DELETE: True}
+    return {**values, DELETE: False} if values else {}
 
 
 def _text(name: str, value: object) -> str:

@@ -15,12 +15,16 @@ from connectors.cyberimpact.destinations.carrying import (
     read_fields,
     reject,
     require,
+    state_whole,
 )
 from connectors.cyberimpact.groups import index_groups
 from connectors.cyberimpact.rows import Group
 from connectors.cyberimpact.writer import Writer
 from syncengine.contracts import Attempts, Change, Clock, Draft, Outcome, Part, group_identity
 from syncengine.http import Answer
+
+UNDONE = ("title", "isPublic")
+"""What goes with a group that is deleted."""
 
 
 class GroupFields(BaseModel):
@@ -58,10 +62,10 @@ class GroupDestination:
             number = name[len(BY_ID) :].strip()
             if not (number.isascii() and number.isdigit()):
                 reject("group", "not_an_id", "Not a number after id:.")
-            return Draft(f"{BY_ID}{int(number)}", values)
+            return Draft(f"{BY_ID}{int(number)}", state_whole(values, UNDONE))
         if "title" in values:
             reject("title", "needs_id", 'A group is renamed by its id: group = "id:14".')
-        return Draft(group_identity(name), {**values, "title": name})
+        return Draft(group_identity(name), state_whole({**values, "title": name}, UNDONE))
 
     async def apply(self, changes: Sequence[Change], attempts: Attempts) -> AsyncIterator[Outcome]:
         """One request for each change. Raises AuthError, RateLimited, Transient and ProviderError."""

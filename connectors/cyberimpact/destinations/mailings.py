@@ -79,19 +79,20 @@ class MailingDestination:
     def __init__(self, client: CyberimpactClient, settings: CyberimpactSettings, context: Context) -> None:
         self._client = client
         self._allowed = settings.allow_sending
+        self._label = context.http.label
         self._clock = context.clock
         self._memory = context.memory
 
     def draft(self, fields: Mapping[str, Any]) -> Draft:
         """Validate and normalise. Raises Rejected with the field and the reason; ConfigError where sending is off."""
-        self._verify_allowed()
+        self.permit()
         titles = fields.get("groups")
         flat = {name: value for name, value in fields.items() if name != "groups"}
         values = read_fields(flat, TEXTS, frozenset({CANCEL}))
         key = require("mailing", values)
         del values["mailing"]
         if values.get(CANCEL):
-            return Draft(key, {CANCEL: True})
+            return Draft(key, {CANCEL: True, "subject": ""})  # made again it would differ, and be refused
         if key.startswith(BY_ID):
             reject("mailing", "only_cancel", "A mailing that is there can only be cancelled.")
         require("subject", values)
@@ -113,7 +114,7 @@ class MailingDestination:
 
     async def apply(self, changes: Sequence[Change], attempts: Attempts) -> AsyncIterator[Outcome]:
         """One request for each change. Raises ConfigError where sending is off; AuthError, RateLimited, Transient."""
-        self._verify_allowed()
+        self.permit()
         writer = Writer(self._client, attempts, self._clock)
         groups = index_groups(await self._client.groups())
         for change in changes:
@@ -127,10 +128,11 @@ class MailingDestination:
             if outcome is not None:
                 yield outcome
 
-    def _verify_allowed(self) -> None:
+    def permit(self) -> None:
+        """Raises ConfigError unless the settings allow sending."""
         if not self._allowed:
             message, hint = "This connection may not send mailings.", "Set allow_sending = true to let it."
-            raise ConfigError([Problem("allow_sending", message, hint)])
+            raise ConfigError([Problem(f"{self._label}.allow_sending", message, hint)])
 
     # --- creating ---
 

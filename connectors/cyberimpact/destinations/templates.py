@@ -17,6 +17,7 @@ from connectors.cyberimpact.destinations.carrying import (
     read_fields,
     reject,
     require,
+    state_whole,
 )
 from connectors.cyberimpact.streams.records import number_of, read_pages
 from connectors.cyberimpact.writer import Request, Writer
@@ -58,7 +59,7 @@ class TemplateDestination:
         title = require("title", values)
         if not values.keys() & {*BODIES, DELETE}:
             reject("bodyHtml", "missing", "A template needs bodyHtml or bodyText.")
-        return Draft(group_identity(title), values)
+        return Draft(group_identity(title), state_whole(values, ("title", *BODIES)))
 
     async def apply(self, changes: Sequence[Change], attempts: Attempts) -> AsyncIterator[Outcome]:
         """One request with effect for each change. Raises AuthError, RateLimited, Transient and ProviderError."""
