@@ -43,6 +43,7 @@ query = """
 
 [mappings.new-customers]
 use     = "new-customers"
+renew   = "False"                               # the script renews nobody's consent either
 start   = {since}
 options = {{ campaigns = {campaigns} }}
 '''

@@ -47,6 +47,16 @@ def parse_duration(text: str) -> dt.timedelta:
     return span
 
 
+def describe_duration(span: dt.timedelta) -> str:
+    """A span in the largest unit that makes it a whole number, as a configuration takes it: "3 days", "0.5 seconds"."""
+    seconds = span.total_seconds()
+    for unit in ("day", "hour", "minute", "second"):
+        size = SECONDS_OF_UNIT[unit]
+        if seconds >= size and seconds % size == 0:
+            return f"{int(seconds // size):,} {unit}{'' if seconds == size else 's'}"
+    return f"{seconds:g} seconds"
+
+
 def _read(value: object) -> object:
     if isinstance(value, str):
         return parse_duration(value)

@@ -135,7 +135,7 @@ def fold(drafts: Iterable[LiveDraft]) -> Desired:
     """Fold the live drafts of one key, of all mappings, in any order."""
     ordered = sorted(drafts, key=LiveDraft.order)
     standing = [live for live in ordered if not live.draft.renews]
-    stop = max((live.draft.stop for live in standing), key=STOPS.index, default="")
+    stop = max((live.draft.stop for live in standing), key=STOPS.index, default=STOPS[0])
     if stop:
         return Desired(stop=stop)
     fields: dict[str, Scalar] = {}
@@ -170,6 +170,16 @@ def fold(drafts: Iterable[LiveDraft]) -> Desired:
         exact=any(live.draft.exact for live in standing),
         ask=asked,
     )
+
+
+def renew(desired: Desired, consents: Iterable[Consent]) -> Desired:
+    """The fold with some more drafts that only renew: what `fold` gives, without looking at the other drafts again."""
+    consent = desired.consent
+    if consent is None:
+        return desired
+    for each in consents:
+        consent = better(consent, each)
+    return msgspec.structs.replace(desired, consent=consent)
 
 
 def better(one: Consent | None, other: Consent | None) -> Consent | None:

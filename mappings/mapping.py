@@ -1,13 +1,14 @@
 """The rule from a record to a draft: pure, compiled once, called for every record.
 
-The engine asks in the order of a record's life: `retracts`, `wants`, `keys` (then it looks up), `wants_found`,
-`suppressed`, `fields`.
+The engine asks in the order of a record's life: `retracts`, `wants` or `may_renew`, `keys` (then it looks up),
+`purpose`, `suppressed`, `fields`.
 """
 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+from mappings.checks import check_fields, check_keys, check_tests
 from mappings.functions import NeitherYesNorNo, text
 from mappings.language import (
     Expression,
@@ -20,11 +21,12 @@ from mappings.language import (
 )
 from mappings.problems import Compiler, MappingError, MappingProblem, Names
 from mappings.spec import MappingSpec
-from mappings.wording import suggest
 
 __all__ = ["CompiledMapping", "FieldError", "LookupRule", "MappingError", "MappingProblem", "compile_mapping"]
 
 Row = Mapping[str, Any]
+Purpose = Literal["", "draft", "renewal"]
+"""What a record is for: nothing, a draft of all fields, or one that only renews a consent (`renew`)."""
 
 
 class FieldError(Exception):
@@ -44,12 +46,26 @@ class LookupRule(NamedTuple):
     wait: dt.timedelta | None
 
 
+class _Conditions(NamedTuple):
+    """A condition in two steps: what reads no lookup is tried before anybody is looked up."""
+
+    name: str
+    before: Expression | None
+    after: Expression | None
+
+    def may_hold(self, values: Row) -> bool:
+        return self.before is None or _holds(self.name, self.before, values)
+
+    def hold(self, scope: Row) -> bool:
+        return self.may_hold(scope) and (self.after is None or _holds(self.name, self.after, scope))
+
+
 class _Rules(NamedTuple):
     """The compiled expressions; None where the mapping has no such rule."""
 
     retract: Expression | None
-    before: Expression | None
-    after: Expression | None
+    where: _Conditions
+    renew: _Conditions | None
     suppress: Expression | None
     keys: tuple[Expression, ...]
     fields: Mapping[str, Expression]
@@ -69,7 +85,8 @@ class CompiledMapping:
         self.lookups = tuple(LookupRule(rule.source, rule.alias, rule.wait) for rule in spec.lookup)
         self.aliases = _aliases(spec)
         self.set_once = frozenset(spec.set_once)
-        single = (rules.retract, rules.before, rules.after, rules.suppress)
+        steps = [step for conditions in (rules.where, rules.renew) if conditions for step in conditions[1:]]
+        single = (rules.retract, rules.suppress, *steps)
         used = [*(rule for rule in single if rule), *rules.keys, *rules.fields.values()]
         self.reads = frozenset().union(*(rule.names for rule in used)) - set(self.aliases)
         paths = frozenset[tuple[str, str]]().union(*(rule.paths for rule in used))
@@ -79,7 +96,7 @@ class CompiledMapping:
             for alias, columns in _columns(rules.fields[key_field].paths, self.aliases).items()
             if columns
         }
-        self._retract, self._before, self._after, self._suppress = single
+        self._retract, self._where, self._renew, self._suppress = rules[:4]
         self._keys = tuple((f"lookup.{at}.key", key.evaluate) for at, key in enumerate(rules.keys))
         self._fields = rules.fields
         self._all_fields = list_of(list(rules.fields.values()))
@@ -90,12 +107,11 @@ class CompiledMapping:
 
     def wants(self, values: Row) -> bool:
         """Whether the conditions of `where` that read no lookup hold."""
-        if self._before is None:
-            return True
-        try:
-            return bool(self._before.evaluate(values))
-        except Exception as error:
-            raise FieldError("where", _reason(error)) from None
+        return self._where.may_hold(values)
+
+    def may_renew(self, values: Row) -> bool:
+        """Whether the conditions of `renew` that read no lookup hold."""
+        return self._renew is not None and self._renew.may_hold(values)
 
     def keys(self, values: Row) -> tuple[str | None, ...]:
         """The key to ask each of `lookups` for; None: don't ask."""
@@ -107,9 +123,14 @@ class CompiledMapping:
                 raise FieldError(name, _reason(error)) from None
         return tuple(keys)
 
-    def wants_found(self, values: Row, found: Mapping[str, Row]) -> bool:
-        """Whether the other conditions of `where` hold."""
-        return self._after is None or _holds("where", self._after, {**values, **found})
+    def purpose(self, values: Row, found: Mapping[str, Row]) -> Purpose:
+        """What the record is for: `where` comes before `renew`."""
+        if self._renew is None and self._where.after is None:
+            return "draft" if self._where.may_hold(values) else ""  # most mappings; no scope has to be made for it
+        scope = {**values, **found}
+        if self._where.hold(scope):
+            return "draft"
+        return "renewal" if self._renew is not None and self._renew.hold(scope) else ""
 
     def suppressed(self, values: Row, found: Mapping[str, Row]) -> bool:
         """Whether the mapping's own condition says that this person must not be written to."""
@@ -129,7 +150,7 @@ class CompiledMapping:
                 if value:
                     fields[name] = value
             elif isinstance(value, (list, tuple)):
-                kept = [item for item in value if item is not None and item != ""]
+                kept = [item for item in value if item is not None and item != "" and not _lacks_a_part(item)]
                 left_out += len(value) - len(kept)
                 if kept:
                     fields[name] = kept
@@ -160,9 +181,9 @@ def compile_mapping(
     """
     compiler = Compiler(Names(record_fields, _aliases(spec), lookup_columns or {}))
     rules = _compile_rules(spec, compiler)
-    _check_fields(spec, compiler, draft_fields, key_field)
-    _check_keys(spec, compiler, rules, key_field)
-    _check_tests(spec, compiler, draft_fields)
+    check_fields(spec, compiler, draft_fields, key_field)
+    check_keys(spec, compiler, (*rules.keys, *rules.fields.values()), key_field)
+    check_tests(spec, compiler, draft_fields)
     if compiler.problems:
         raise MappingError(compiler.problems)
     return CompiledMapping(spec, rules, key_field)
@@ -173,9 +194,8 @@ def _compile_rules(spec: MappingSpec, compiler: Compiler) -> _Rules:
     retract = spec.retract is not None and compiler.expressions(
         "retract", spec.retract, lambda source: (compile_expression(source),), record_only=own
     )
-    conditions = () if spec.where is None else compiler.expressions("where", spec.where, compile_conditions)
-    early = [condition for condition in conditions if not condition.names & set(_aliases(spec))]
-    late = [condition for condition in conditions if condition not in early]
+    where = _compile_conditions("where", spec.where, compiler)
+    renew = _compile_conditions("renew", spec.renew, compiler) if spec.renew is not None else None
     suppress = spec.suppress is not None and compiler.expression("suppress", spec.suppress, compile_expression)
     own = "A key is made from the record's own fields."
     keys = [
@@ -185,12 +205,19 @@ def _compile_rules(spec: MappingSpec, compiler: Compiler) -> _Rules:
     fields = {name: _compile_field(f"fields.{name}", value, compiler) for name, value in spec.fields.items()}
     return _Rules(
         retract=retract[0] if retract else None,
-        before=all_of(early) if early else None,
-        after=all_of(late) if late else None,
+        where=where,
+        renew=renew,
         suppress=suppress or None,
         keys=tuple(key[0] for key in keys if key),
         fields={name: rule for name, rule in fields.items() if rule},
     )
+
+
+def _compile_conditions(name: str, source: str | None, compiler: Compiler) -> _Conditions:
+    conditions = () if source is None else compiler.expressions(name, source, compile_conditions)
+    early = [condition for condition in conditions if not condition.names & set(compiler.names.aliases)]
+    late = [condition for condition in conditions if condition not in early]
+    return _Conditions(name, all_of(early) if early else None, all_of(late) if late else None)
 
 
 def _compile_field(key: str, value: object, compiler: Compiler) -> Expression | None:
@@ -205,54 +232,17 @@ def _compile_field(key: str, value: object, compiler: Compiler) -> Expression | 
     return compiler.expression(key, repr(value), compile_expression)  # a number, true or false is what it is
 
 
-def _check_fields(spec: MappingSpec, compiler: Compiler, draft_fields: frozenset[str], key_field: str) -> None:
-    for name in spec.fields:
-        if name not in draft_fields:
-            compiler.fault(f"fields.{name}", f'The destination has no field "{name}".', suggest(name, draft_fields))
-    if key_field not in spec.fields:
-        compiler.fault("fields", f'The field "{key_field}" is missing.', "The destination knows people by it.")
-    for at, name in enumerate(spec.set_once):
-        if name not in spec.fields:
-            compiler.fault(f"set_once.{at}", f'"{name}" is not among the fields.', suggest(name, spec.fields))
-    for at, rule in enumerate(spec.lookup):
-        if compiler.names.record_fields and rule.alias in compiler.names.record_fields:
-            compiler.fault(f"lookup.{at}.as", f'The record has a field "{rule.alias}".', "Choose another name.")
-
-
-def _check_keys(spec: MappingSpec, compiler: Compiler, rules: _Rules, key_field: str) -> None:
-    """A key that reads nothing is the same for every record: the braces were forgotten."""
-    keys = {f"lookup.{at}.key": rule.key for at, rule in enumerate(spec.lookup)} | {
-        f"fields.{key_field}": spec.fields.get(key_field)
-    }
-    compiled = {key.source for key in (*rules.keys, *rules.fields.values()) if not key.names}
-    for name, source in keys.items():
-        if source in compiled:
-            hint = f'To read it from the record, write "{{{{ {source} }}}}".'
-            compiler.fault(name, "This is the same for every record.", hint)
-
-
-def _check_tests(spec: MappingSpec, compiler: Compiler, draft_fields: frozenset[str]) -> None:
-    known = compiler.names.record_fields
-
-    def check(key: str, names: Collection[str], choices: Collection[str], what: str) -> None:
-        for name in names:
-            if name not in choices:
-                compiler.fault(f"{key}.{name}", f'{what} "{name}".', suggest(name, choices))
-
-    for at, test in enumerate(spec.tests):
-        if known is not None:
-            check(f"tests.{at}.given", test.given, known, "The record has no field")
-        check(f"tests.{at}.lookup", test.lookup, compiler.names.aliases, "No lookup is called")
-        if isinstance(test.expect, dict):
-            check(f"tests.{at}.expect", test.expect, draft_fields, "The destination has no field")
-
-
 def _aliases(spec: MappingSpec) -> tuple[str, ...]:
     return tuple(dict.fromkeys(rule.alias for rule in spec.lookup))
 
 
 def _columns(paths: Collection[tuple[str, str]], aliases: Sequence[str]) -> Mapping[str, frozenset[str]]:
     return {alias: frozenset(column for name, column in paths if name == alias) for alias in aliases}
+
+
+def _lacks_a_part(item: object) -> bool:
+    """Whether it is a table in which a value is missing: it means nothing then, as a text doesn't."""
+    return isinstance(item, dict) and any(part is None or part == "" for part in item.values())
 
 
 def _holds(name: str, rule: Expression, scope: Row) -> bool:

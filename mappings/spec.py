@@ -12,8 +12,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from mappings.durations import Duration
 
-Fate = Literal["filtered", "retracted", "suppressed", "rejected", "waiting"]
-"""What becomes of a record that makes no draft."""
+Fate = Literal["filtered", "retracted", "suppressed", "rejected", "waiting", "renewed"]
+"""What becomes of a record that makes no whole draft. `renewed`: only `renew` holds, so that it is a consent alone."""
 
 _CONNECTION_AND_NAME = re.compile(r"[\w-]+\.[\w-]+")
 
@@ -43,11 +43,11 @@ def _day(value: object) -> object:
 
 
 def _field(value: object) -> object:
-    """A field is a text (or another single value), a list of them, or a table of them."""
-    scalar = str | int | float | bool
-    inside = value if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else [value]
-    if not all(isinstance(part, scalar) for part in inside):
-        raise ValueError("It is a text, a list of texts or a table of texts.")
+    """A field is a text (or another single value), a table of them, or a list of either."""
+    inside = value if isinstance(value, list) else [value]
+    parts = [part for item in inside for part in (item.values() if isinstance(item, dict) else [item])]
+    if not all(isinstance(part, str | int | float | bool) for part in parts):
+        raise ValueError("It is a text, a table of texts, or a list of texts or of such tables.")
     return value
 
 
@@ -79,7 +79,8 @@ class TestSpec(_Part):
     """One `[[mappings.NAME.tests]]`.
 
     `expect` is a table of the draft's fields, compared only on those that it names ("" means: not set), or the word for
-    what becomes of the record instead. A `lookup` that is left out did not answer.
+    what becomes of the record instead. A table in a list may be named by its title. A `lookup` that is left out did
+    not answer.
     """
 
     __test__: ClassVar[bool] = False  # not one of pytest's
@@ -100,6 +101,7 @@ class MappingSpec(_Part):
     schedule: str | None = None
     start: Annotated[dt.date | None, BeforeValidator(_day)] = None
     where: str | None = None
+    renew: str | None = None
     retract: str | None = None
     suppress: str | None = None
     options: dict[str, Any] = {}

@@ -53,15 +53,28 @@ def _differences(test: TestSpec, outcome: Mapping[str, Any] | _End) -> list[str]
     return [
         f"{name}: expected {_shown(wanted)}, got {_shown(outcome.get(name))}"
         for name, wanted in test.expect.items()
-        if _plain(wanted) != _plain(outcome.get(name))
+        if _plain(wanted) != _plain(_as_named(outcome.get(name), wanted))
     ]
+
+
+def _as_named(made: Any, wanted: Any) -> Any:
+    """A list with its tables called as the test calls them: a table by its `title`, unless the test writes it out."""
+    if not isinstance(made, list | tuple) or not isinstance(wanted, list):
+        return made
+    whole = [_plain(item) for item in wanted if isinstance(item, Mapping)]
+    titled = [isinstance(item, Mapping) and "title" in item and _plain(item) not in whole for item in made]
+    return [item["title"] if by_title else item for item, by_title in zip(made, titled, strict=True)]
 
 
 def _outcome(mapping: CompiledMapping, test: TestSpec, draft: Draft) -> Mapping[str, Any] | _End:
     values = _row(test.given)
     found = {alias: _row(row) for alias, row in test.lookup.items()}
     try:
-        return _end_without_draft(mapping, values, found) or draft(mapping.fields(values, found)[0])
+        end = _end_without_draft(mapping, values, found)
+        if end is not None:
+            return end
+        made = draft(mapping.fields(values, found)[0])
+        return made if mapping.purpose(values, found) == "draft" else _End("renewed", "only `renew` holds")
     except Exception as error:
         if not hasattr(error, "field"):  # a fault of the program, not of the record
             raise
@@ -72,7 +85,7 @@ def _end_without_draft(mapping: CompiledMapping, values: Row, found: Mapping[str
     """Where a record's way ends before a draft: the same steps in the same order as in a run."""
     if mapping.retracts(values):
         return _End("retracted", "`retract` holds")
-    if not mapping.wants(values):
+    if not (mapping.wants(values) or mapping.may_renew(values)):
         return _End("filtered", "`where` does not hold")
     asked = {rule.alias for rule, key in zip(mapping.lookups, mapping.keys(values), strict=True) if key}
     for alias in mapping.aliases:
@@ -81,7 +94,7 @@ def _end_without_draft(mapping: CompiledMapping, values: Row, found: Mapping[str
         needed = mapping.answer_columns.get(alias, frozenset())
         if alias not in found or (needed and not any(found[alias].get(column) for column in needed)):
             return _End("waiting", f'the lookup "{alias}" does not answer')
-    if not mapping.wants_found(values, found):
+    if not mapping.purpose(values, found):
         return _End("filtered", "`where` does not hold")
     if mapping.suppressed(values, found):
         return _End("suppressed", "`suppress` holds")
@@ -113,6 +126,8 @@ def _plain(value: Any) -> Any:
 def _shown(value: Any) -> str:
     if value is None or value == "":
         return "nothing"
-    if isinstance(value, Collection) and not isinstance(value, str | Mapping):
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{name} = {_shown(part)}' for name, part in value.items())} }}"
+    if isinstance(value, Collection) and not isinstance(value, str):
         return f"[{', '.join(sorted(_shown(item) for item in value))}]"
     return f'"{value.isoformat() if isinstance(value, dt.date) else value}"'

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from mappings.testing import TestResult, run_tests
 from syncengine.binding import BoundMapping, Workspace
 from syncengine.config import Settings
-from syncengine.contracts import Connection, Destination, Lookup
+from syncengine.contracts import Connection, Destination, Lookup, group_key, group_title
 from syncengine.engine.columns import missing_columns
 from syncengine.errors import ConfigError, StateError, SyncError
 from syncengine.state.database import Database, sqlite_path
@@ -166,12 +166,17 @@ def _flat(destination: Destination, fields: Mapping[str, Any]) -> Mapping[str, A
     draft = destination.draft(fields)
     shown = {**fields, **draft.fields, destination.key_field: draft.key}
     if draft.groups:
-        shown["groups"] = draft.groups
+        shown["groups"] = [_group(reference) for reference in draft.groups]
     if draft.consent is not None:
         for name in fields.keys() - draft.fields.keys():
             if _is_instant(fields[name]):
                 shown[name] = draft.consent.date
     return shown
+
+
+def _group(reference: str) -> str | Mapping[str, str]:
+    key, title = group_key(reference), group_title(reference)
+    return {"key": key, "title": title} if key else title
 
 
 def _is_instant(value: object) -> bool:

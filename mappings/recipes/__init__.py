@@ -10,7 +10,7 @@ from typing import Any
 
 from mappings.wording import suggest
 
-TESTED = frozenset({"where", "retract", "suppress", "lookup", "fields"})
+TESTED = frozenset({"where", "renew", "retract", "suppress", "lookup", "fields"})
 """A recipe's own tests say nothing about a mapping that replaces one of these."""
 
 

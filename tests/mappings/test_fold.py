@@ -21,6 +21,7 @@ from mappings.fold import (
     group_identity,
     group_key,
     group_title,
+    renew,
 )
 
 DAYS_OF_BASIS = {"active-clients": 730, "information-request": 183, "partners": None, "express-consent": None}
@@ -135,6 +136,13 @@ def test_what_renews_only_asks_for_nothing_and_never_makes_a_consent_worse(draft
     assert replace(desired, consent=None) == replace(without, consent=None)
     assert (desired.consent is None) == (without.consent is None)
     assert better(desired.consent, without.consent) == desired.consent
+
+
+@given(drafts=LIVE)
+def test_more_drafts_that_only_renew_need_no_look_at_the_others(drafts: list[LiveDraft]) -> None:
+    before = [live for live in drafts if not (live.draft.renews and live.mapping == "two")]
+    more = [live.draft.consent for live in drafts if live not in before and live.draft.consent]
+    assert renew(fold(before), more) == fold(drafts)
 
 
 @given(drafts=LIVE)

@@ -32,7 +32,7 @@ def mapping(**keys: Any) -> CompiledMapping:
 def test_without_where_every_record_is_wanted() -> None:
     made = mapping()
     assert made.wants({}) is True
-    assert made.wants_found({}, {}) is True
+    assert made.purpose({}, {}) == "draft"
     assert made.retracts({}) is False
     assert made.suppressed({}, {}) is False
 
@@ -41,14 +41,14 @@ def test_conditions_without_a_lookup_are_tried_before_it() -> None:
     made = mapping(where="customer.first_name == 'Jo' and State == 'PENDING' and (Note or customer.email)")
     assert made.wants({"State": "PENDING"}) is True
     assert made.wants({"State": "REVERSED"}) is False
-    assert made.wants_found({"State": "PENDING"}, {"customer": JO}) is True
-    assert made.wants_found({"State": "PENDING"}, {"customer": {"first_name": "Lea"}}) is False
+    assert made.purpose({"State": "PENDING"}, {"customer": JO}) == "draft"
+    assert not made.purpose({"State": "PENDING"}, {"customer": {"first_name": "Lea"}})
 
 
 def test_an_or_that_reads_a_lookup_waits_for_it_as_a_whole() -> None:
     made = mapping(where="State == 'PENDING' or customer.first_name == 'Jo'")
     assert made.wants({"State": "REVERSED"}) is True
-    assert made.wants_found({"State": "REVERSED"}, {"customer": {}}) is False
+    assert not made.purpose({"State": "REVERSED"}, {"customer": {}})
 
 
 def test_retract_reads_the_record_alone() -> None:
@@ -112,6 +112,18 @@ def test_a_list_item_without_a_value_is_left_out_and_counted() -> None:
     assert left_out == 2
 
 
+@pytest.mark.parametrize(
+    "missing", [{"MediaPartnerName": "Acme"}, {"Id": "7"}, {"Id": None, "MediaPartnerName": "Acme"}]
+)
+def test_a_table_in_a_list_in_which_a_value_is_missing_is_left_out_and_counted(missing: dict[str, Any]) -> None:
+    bound = {"key": "partner:{{ Id }}", "title": "Partner: {{ MediaPartnerName }}"}
+    made = mapping(fields={"email": "{{ customer.email }}", "groups": ["All", bound]})
+    fields, left_out = made.fields(missing, {"customer": JO})
+    assert (fields["groups"], left_out) == (["All"], 1)
+    fields, left_out = made.fields({"Id": "7", "MediaPartnerName": "Acme"}, {"customer": JO})
+    assert (fields["groups"], left_out) == (["All", {"key": "partner:7", "title": "Partner: Acme"}], 0)
+
+
 def test_a_list_made_by_one_expression_is_counted_in_the_same_way() -> None:
     made = mapping(fields={"email": "{{ customer.email }}", "groups": "{{ [Note, State] }}"})
     assert made.fields({"State": "S"}, {"customer": JO}) == ({"email": "jo@example.test", "groups": ["S"]}, 1)
@@ -140,7 +152,7 @@ def test_a_value_keeps_its_type() -> None:
     ("keys", "ask", "field"),
     [
         ({"where": "number(Amount) > 3"}, lambda made: made.wants({}), "where"),
-        ({"where": "customer.x > 3"}, lambda made: made.wants_found({}, {"customer": {}}), "where"),
+        ({"where": "customer.x > 3"}, lambda made: made.purpose({}, {"customer": {}}), "where"),
         ({"retract": "Note + 'x'"}, lambda made: made.retracts({}), "retract"),
         ({"suppress": "customer.x + 'x'"}, lambda made: made.suppressed({}, {"customer": {}}), "suppress"),
         ({"lookup": [{**CUSTOMER, "key": "{{ Oid + 'x' }}"}]}, lambda made: made.keys({}), "lookup.0.key"),
@@ -197,7 +209,7 @@ def test_whatever_a_record_holds_only_field_errors_come_out(values: dict[str, An
         lambda: made.retracts(values),
         lambda: made.wants(values),
         lambda: made.keys(values),
-        lambda: made.wants_found(values, {"customer": row}),
+        lambda: made.purpose(values, {"customer": row}),
         lambda: made.suppressed(values, {"customer": row}),
         lambda: made.fields(values, {"customer": row}),
     )

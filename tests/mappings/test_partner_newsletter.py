@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from connectors.cyberimpact.fields import Calendar, ContactFields, make_draft
+from connectors.cyberimpact.contact_fields import ContactFields
+from connectors.cyberimpact.fields import Calendar, make_draft
 from connectors.impact.partners import ADDED_FIELDS, CONTACT_FIELDS
 from mappings.mapping import compile_mapping
 from mappings.recipes import recipe_text

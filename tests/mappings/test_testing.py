@@ -48,6 +48,31 @@ def test_lists_are_compared_in_any_order_and_scalars_as_text() -> None:
     assert not run({"groups": ["A"]}).passed
 
 
+@pytest.mark.parametrize(
+    ("groups", "passed"),
+    [
+        (["All", "Partner: C1"], True),
+        (["All", {"key": "c:C1", "title": "Partner: C1"}], True),
+        (["All"], False),
+        (["All", "c:C1"], False),
+        (["All", {"key": "c:C2", "title": "Partner: C1"}], False),
+        (["All", "Partner: C1", {"key": "c:C1", "title": "Partner: C1"}], False),
+    ],
+)
+def test_a_table_in_a_list_is_named_by_its_title_or_written_out(groups: list[Any], passed: bool) -> None:
+    made = ["All", {"key": "c:{{ CustomerId }}", "title": "Partner: {{ CustomerId }}"}]
+    fields = {"email": "{{ customer.email }}", "groups": made}
+    assert run({"groups": groups}, fields=fields).passed is passed
+
+
+def test_a_table_that_differs_is_told_in_the_words_of_the_file() -> None:
+    fields = {"email": "{{ customer.email }}", "groups": [{"key": "{{ CustomerId }}", "title": "A"}]}
+    result = run({"groups": ["B", {"key": "x", "title": "A"}]}, fields=fields)
+    assert result.differences == (
+        'groups: expected ["B", { key = "x", title = "A" }], got [{ key = "C1", title = "A" }]',
+    )
+
+
 def test_empty_means_not_set() -> None:
     assert run({"language": ""}).passed
     assert not run({"firstname": ""}).passed
