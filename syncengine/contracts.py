@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NOTHING_OPEN", "Attempt", "Attempts", "Auditable", "Change", "Checkpoint", "Clock", "Connection", "Connector",
-    "Consent", "Context", "Destination", "Dossier", "Draft", "Duration", "Explaining", "Fetching", "Finding", "Found",
-    "Lookup", "Mail", "Memory", "Open", "Outcome", "Page", "Part", "Permitted", "Range", "Record", "RemoteKey",
-    "Resumable", "Row", "Scalar", "Settled", "Standing", "Standings", "Stop", "Stream", "Suppressing", "Suppression",
-    "Walk", "bind_group", "group_identity", "group_key", "group_title",
+    "Consent", "Consenting", "Context", "Destination", "Dossier", "Draft", "Duration", "Explaining", "Fetching",
+    "Finding", "Found", "Grouping", "Lookup", "Mail", "Memory", "Open", "Outcome", "Page", "Part", "Permitted",
+    "PermittedFields", "Range", "Record", "RemoteKey", "Resumable", "Row", "Scalar",
+    "Settled", "Standing", "Standings", "Stop", "Stream",
+    "Suppressing", "Suppression", "Walk", "bind_group", "group_identity", "group_key", "group_title",
 ]  # fmt: skip
 
 # --- what the engine gives a connector -------------------------------------------------------------------------------
@@ -355,10 +356,26 @@ class Destination(Protocol):
 
 
 @runtime_checkable
+class Consenting(Protocol):
+    """The destination keeps a consent, so a record may renew one and do nothing else."""
+
+    consent_fields: frozenset[str]
+    """The fields that make it; where one of them is left out there is none."""
+
+
+@runtime_checkable
 class Permitted(Protocol):
     """The destination may be written to only where the settings of its connection say so."""
 
     def permit(self) -> None:
+        """Raises ConfigError where they don't, with the whole key of what is missing. Asked before anything else."""
+
+
+@runtime_checkable
+class PermittedFields(Protocol):
+    """Some fields may be set only where the settings of the connection say so."""
+
+    def permit_fields(self, names: Collection[str]) -> None:
         """Raises ConfigError where they don't, with the whole key of what is missing. Asked before anything else."""
 
 
@@ -406,6 +423,14 @@ class Standings(Protocol):
         """One answer for every key, reading as little as possible. An error in a part of it fails the whole."""
 
 
+@runtime_checkable
+class Grouping(Protocol):
+    """One group may have several references there: its title, and a key that is bound to it."""
+
+    async def groups_named(self, references: Collection[str]) -> Mapping[str, str]:
+        """Of these references those whose group is there, with what tells it from all others. Raises as a read does."""
+
+
 class RemoteKey(msgspec.Struct, frozen=True):
     """Something that is really there, as a walk met it.
 
@@ -444,8 +469,8 @@ class Auditable(Protocol):
 class Mail(msgspec.Struct, frozen=True):
     """A mailing of the provider, as far as it concerns one target.
 
-    `sent_at` is None where it hasn't gone out. `received`: it was sent to this target. `groups` are the titles of those
-    that it went to; empty where that wasn't asked, or nobody knows.
+    `sent_at` is None where it hasn't gone out. `received`: it was sent to this target. `groups` are references of
+    those that it went to; empty where that wasn't asked, or nobody knows.
     """
 
     id: str
@@ -458,8 +483,8 @@ class Mail(msgspec.Struct, frozen=True):
 class Dossier(msgspec.Struct, frozen=True):
     """What the provider knows of one target at this moment. It is shown, and not kept.
 
-    `since` says since when it is in its state. `groups`: titles, with the moment of joining where the provider tells.
-    `mails`: what was sent to it, oldest first. Empty also where the provider doesn't show it any more.
+    `since` says since when it is in its state. `groups`: references, with the moment of joining where the provider
+    tells. `mails`: what was sent to it, oldest first. Empty also where the provider doesn't show it any more.
     """
 
     state: Literal["subscribed", "unsubscribed", "bounced", "absent"]

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from mappings.wording import suggest
 from syncengine.errors import Problem
 
-__all__ = ["Fault", "problems_of"]
+__all__ = ["Fault", "models_in", "problems_of"]
 
 SHORTEST_QUOTE = 3
 """Characters. A shorter input is found in any sentence by chance."""
@@ -114,14 +114,15 @@ def _model_at(model: type[BaseModel], place: Sequence[int | str]) -> type[BaseMo
         return model
     for name, field in model.model_fields.items():
         if place[0] in (name, field.alias):
-            inside = (_model_at(inner, place[1:]) for inner in _models_in(field.annotation))
+            inside = (_model_at(inner, place[1:]) for inner in models_in(field.annotation))
             return next(filter(None, inside), None)
     # A key of a dict or an index of a list stands between a field and the model inside it.
     return _model_at(model, place[1:])
 
 
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that a field takes, however they are nested in lists and choices."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for argument in get_args(annotation):
-        yield from _models_in(argument)
+        yield from models_in(argument)

@@ -189,6 +189,48 @@ def test_a_constant_that_is_too_long_is_a_fault(tmp_path: Path) -> None:
     assert "255" in found["mappings.news.fields.consentProof"].message
 
 
+def test_what_renews_needs_a_destination_that_keeps_a_consent(tmp_path: Path) -> None:
+    (problem,) = faults(tmp_path, ("\nwhere", "\nrenew = 'True'\nwhere"))
+    assert problem.key == "mappings.letters.renew"
+    assert "no consent" in problem.message
+
+
+RENEWING = ("fields.email", "where = \"Status == 'new'\"\nrenew = \"Status == 'old'\"\nfields.email")
+
+
+def test_what_renews_needs_every_field_of_the_consent(tmp_path: Path) -> None:
+    assert shop_faults(tmp_path, RENEWING) == {}
+    found = shop_faults(tmp_path, RENEWING, ('fields.consentDate = "{{ Opened }}"\n', ""))
+    assert list(found) == ["mappings.news.fields.consentDate"]
+
+
+@pytest.mark.parametrize(
+    ("groups", "place", "message", "hint"),
+    [
+        ('[{ key = "{{ Id }}", title = "A {{ Id }}" }, "B"]', None, "", ""),
+        ('["B", { key = "{{ Id }}", titel = "A" }]', "groups.1.titel", "no such key", 'Did you mean "title"?'),
+        ('[{ key = "{{ Id }}" }]', "groups.0.title", "missing", "What to call it"),
+        ('[{ key = "{{ Nothing }}", title = "A" }]', "groups.0.key", 'no field "Nothing"', ""),
+        ('[{ key = ["a"], title = "A" }]', "groups", "It is a text, a table of texts", ""),
+    ],
+)
+def test_a_table_in_a_list_is_compared_with_what_the_destination_takes(
+    tmp_path: Path, groups: str, place: str | None, message: str, hint: str
+) -> None:
+    found = shop_faults(tmp_path, ("fields.email", f"fields.groups = {groups}\nfields.email"))
+    assert ("titel" in groups) <= ("mappings.news.fields.groups.1.title" in found)
+    if place is None:
+        assert found == {}
+    else:
+        assert message in found[f"mappings.news.fields.{place}"].message
+        assert hint in found[f"mappings.news.fields.{place}"].hint
+
+
+def test_a_destination_that_takes_texts_takes_no_tables(tmp_path: Path) -> None:
+    found = faults(tmp_path, ('groups = ["Writers"]', 'groups = ["a", { key = "b", title = "c" }]'))
+    assert [problem.key for problem in found] == ["mappings.letters.fields.groups.1"]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "key"),
     [

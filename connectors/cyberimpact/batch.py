@@ -3,24 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from connectors.cyberimpact.census import Census, Sight
 from connectors.cyberimpact.client import CyberimpactClient
 from connectors.cyberimpact.consent import stands_against
 from connectors.cyberimpact.crowd import each
 from connectors.cyberimpact.halving import deliver_halving
 from connectors.cyberimpact.journey import Journey
-from connectors.cyberimpact.polling import Batches
-from connectors.cyberimpact.singles import Singles, stop_short
-from connectors.cyberimpact.wire import CustomIds, Result, batch_body, read_result
-from connectors.cyberimpact.writer import Writer
+from connectors.cyberimpact.posting import Post
+from connectors.cyberimpact.singles import Singles
+from connectors.cyberimpact.wire import CustomIds, Result, batch_body
 from syncengine.contracts import Attempt, Attempts, Part, Settled
-from syncengine.errors import ProviderError
 from syncengine.http import Answer
 
-NOT_BATCHES = frozenset({404, 405})
-"""Statuses that no row can be blamed for: there is nothing that takes batches."""
 SINGLES_AT_ONCE = 4
 
 
@@ -40,18 +34,16 @@ class BatchRoad:
         *,
         client: CyberimpactClient,
         attempts: Attempts,
-        writer: Writer,
+        post: Post,
         census: Census,
-        batches: Batches,
         singles: Singles,
         custom: CustomIds,
         size: int,
     ) -> None:
         self._client = client
         self._attempts = attempts
-        self._writer = writer
+        self._post = post
         self._census = census
-        self._batches = batches
         self._singles = singles
         self._custom = custom
         self.size = size
@@ -63,7 +55,7 @@ class BatchRoad:
         """
 
         async def accept(journeys: Sequence[Journey]) -> bool:
-            return await self._post(Load(load.basis, load.groups, journeys))
+            return await self._send(Load(load.basis, load.groups, journeys))
 
         def refuse(journey: Journey) -> None:
             journey.reject("refused", "Cyberimpact refuses the contact, also in a batch of its own.")
@@ -72,7 +64,7 @@ class BatchRoad:
         if limit is not None:
             self.size = min(self.size, limit)
 
-    async def _post(self, load: Load) -> bool:
+    async def _send(self, load: Load) -> bool:
         """Send a batch and see it through. False where it is refused as a whole."""
         open_journeys = {journey.key: journey for journey in load.journeys if not journey.barred}
         parts = {key: journey.part(load.groups) for key, journey in open_journeys.items()}
@@ -82,43 +74,19 @@ class BatchRoad:
         async def request(allowed: Sequence[Part]) -> Answer:
             return await self._client.post_batch(batch_body(load.basis, load.groups, allowed, self._custom))
 
-        reply = await self._writer.send(list(parts.values()), request)
-        for key in parts.keys() - reply.attempt.allowed:
-            open_journeys.pop(key).barred = True
-        if reply.status == "refused":
-            await self._writer.refute(reply.attempt)
-            if reply.answer is not None and reply.answer.status in NOT_BATCHES:
-                raise ProviderError(
-                    f"Cyberimpact takes no batches there (status {reply.answer.status}).",
-                    hint="Check base_url: something else may be answering there.",
-                    code="not_found",
-                )
-            return False
-        if reply.answer is None:
-            for journey in open_journeys.values():
-                stop_short(journey, reply)
-            return True
-        await self._see_through(load.groups, open_journeys, parts, reply.attempt, reply.answer)
-        return True
+        posted = await self._post.send(open_journeys, parts, request)
+        if posted.status == "done":
+            await self._read(load.groups, open_journeys, parts, posted.attempt, posted.result)
+        return posted.status != "refused"
 
-    async def _see_through(
+    async def _read(
         self,
         groups: frozenset[int],
         journeys: Mapping[str, Journey],
         parts: Mapping[str, Part],
         attempt: Attempt,
-        answer: Answer,
+        result: Result,
     ) -> None:
-        receipt = _receipt(answer)
-        batch = None
-        if receipt is not None:
-            await self._attempts.receipt(attempt, receipt)
-            batch = await self._batches.result(receipt)
-        if batch is None:
-            for journey in journeys.values():
-                journey.doubt("not_completed", "Cyberimpact took the batch and has not said what became of it.")
-            return
-        result = read_result(batch.get("result"), attempt.allowed)
         confirmed = frozenset(key for key in attempt.allowed if result.succeeded(key))
         if confirmed:
             await self._attempts.settle(attempt, Settled(confirmed=confirmed))
@@ -170,13 +138,3 @@ class BatchRoad:
             return False
         consented = sight.express or stands_against(sight.consent, part.consent)
         return consented and self._custom.shown(sight.member, part.fields)
-
-
-def _receipt(answer: Answer) -> str | None:
-    """The id of a batch that was just taken; None where the answer doesn't say, and then nobody can ask for it."""
-    try:
-        made = msgspec.json.decode(answer.content)
-    except msgspec.DecodeError:
-        return None
-    id_ = made.get("id") if isinstance(made, dict) else None
-    return str(id_) if isinstance(id_, int | str) and id_ != "" else None

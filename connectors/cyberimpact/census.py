@@ -13,7 +13,7 @@ from connectors.cyberimpact.consent import read_consent
 from connectors.cyberimpact.crowd import each
 from connectors.cyberimpact.groups import Groups, index_groups
 from connectors.cyberimpact.rows import Group, Member
-from syncengine.contracts import Consent, Standing, group_identity
+from syncengine.contracts import Consent, Standing
 
 FEW = 5
 """So few are asked about one by one without weighing anything."""
@@ -55,10 +55,11 @@ class Census:
         reasons.update((_key(row.name), "unsubscribed") for row in unsubscribed if row.email)
         return reasons
 
-    async def standing(self, keys: Collection[str], titles: frozenset[str]) -> dict[str, Standing]:
-        """How each of these stands, and in which of the groups of these titles. A group that isn't there has nobody."""
-        known = index_groups(await self._client.groups()) if titles else index_groups([])
-        asked = {group.id: group for title in titles if (group := known.find(title))}
+    async def standing(self, keys: Collection[str], references: frozenset[str]) -> dict[str, Standing]:
+        """How each of these stands, and in which of these groups. A group that isn't there has nobody."""
+        known = await self._groups.read(references) if references else index_groups([])
+        found = {reference: group for reference in references if (group := known.find(reference))}
+        asked = {group.id: group for group in found.values()}
         barred = await self.suppressed()
         sights: dict[str, Sight] = {key: Sight(barred[key]) for key in keys if key in barred}
         open_keys = [key for key in dict.fromkeys(keys) if key not in barred]
@@ -66,12 +67,10 @@ class Census:
             sights.update(await self._walk(open_keys, asked))
         else:
             sights.update(await self._look_up(open_keys, bool(asked)))
-        by_identity = {group_identity(title): title for title in titles}
-        names = {id_: by_identity[group_identity(group.title)] for id_, group in asked.items()}
         return {
             key: Standing(
                 state=sight.state,
-                groups=frozenset(names[group] for group in sight.groups if group in names),
+                groups=frozenset(reference for reference, group in found.items() if group.id in sight.groups),
                 consent=sight.consent,
                 express=sight.express,
             )

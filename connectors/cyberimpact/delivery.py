@@ -11,7 +11,8 @@ from connectors.cyberimpact.groups import GroupIndex
 from connectors.cyberimpact.journey import Journey
 from connectors.cyberimpact.rides import Line, plan_lines
 from connectors.cyberimpact.singles import Singles
-from syncengine.contracts import Change, Outcome
+from connectors.cyberimpact.stops import StopRoad
+from syncengine.contracts import Change, Outcome, group_title
 from syncengine.errors import SyncError
 
 SINGLES_AT_ONCE = 4
@@ -29,10 +30,17 @@ class Delivery:
     """
 
     def __init__(
-        self, road: BatchRoad, singles: Singles, report: Report, in_flight: int, express: Collection[str]
+        self,
+        road: BatchRoad,
+        stops: StopRoad,
+        singles: Singles,
+        report: Report,
+        in_flight: int,
+        express: Collection[str],
     ) -> None:
         """`express`: whose consent is express, so that no batch may state a lesser one; they go by single requests."""
         self._road = road
+        self._stops = stops
         self._singles = singles
         self._report = report
         self._in_flight = in_flight
@@ -41,16 +49,23 @@ class Delivery:
         self._tickets: dict[str, list[dict[str, Journey]]] = {}
         """The lines that somebody is on."""
         self._busy: set[str] = set()
-        self._leaving: list[Journey] = []
+        self._tidying: list[Journey] = []
         self._fault: SyncError | None = None
 
     async def run(self, journeys: Sequence[Journey]) -> None:
         """Everything. Raises the first error after which nothing more can be sent, once what is under way has ended."""
         riding: dict[str, Journey] = {}
         walking: list[Journey] = []
+        stopping = [journey for journey in journeys if journey.change.stop]
+        asking: list[Journey] = []
+        await self._stop(stopping)
         for journey in journeys:
+            if journey.change.stop:
+                continue
             if journey.ended or journey.arrived:
                 self._settle(journey)
+            elif journey.change.ask:
+                asking.append(journey)
             elif journey.key not in self._express and _can_ride(journey.change):
                 riding[journey.key] = journey
             else:
@@ -65,7 +80,9 @@ class Delivery:
                 self._tickets.setdefault(key, []).append(waiting)
         await self._ride()
         await each(walking, self._walk, SINGLES_AT_ONCE)
-        await each(self._leaving, self._leave, SINGLES_AT_ONCE)
+        for journey in asking:
+            await self._ask(journey)
+        await each(self._tidying, self._tidy, SINGLES_AT_ONCE)
         if self._fault is not None:
             raise self._fault
 
@@ -115,8 +132,25 @@ class Delivery:
         if await self._step(self._singles.add, journey) and (journey.ended or journey.arrived):
             self._settle(journey)
 
-    async def _leave(self, journey: Journey) -> None:
+    async def _stop(self, journeys: Sequence[Journey]) -> None:
+        """Those who are to be unsubscribed or erased, before all others."""
+        try:
+            await self._stops.deliver(journeys)
+        except SyncError as fault:
+            self._fault = fault
+        for journey in journeys:
+            if journey.ended or journey.carried:
+                self._report(journey.ended or _delivered(journey))
+
+    async def _ask(self, journey: Journey) -> None:
+        """One after the other: each is a mail, and Cyberimpact throttles them (section 3)."""
+        if await self._step(self._singles.ask, journey) and not journey.barred:
+            self._report(journey.ended or _delivered(journey))
+
+    async def _tidy(self, journey: Journey) -> None:
         before = journey.ended
+        if before is None and not await self._step(self._singles.replace, journey):
+            return
         if await self._step(self._singles.leave, journey) and not journey.barred:
             self._report(before or journey.ended or _delivered(journey))
 
@@ -133,8 +167,8 @@ class Delivery:
 
     def _settle(self, journey: Journey) -> None:
         """Report how a journey ended, or send it on to leave groups. Who is in doubt can't be in another request."""
-        if journey.leaves and not (journey.ended and journey.ended.status == "in_doubt"):
-            self._leaving.append(journey)
+        if journey.tidies and not (journey.ended and journey.ended.status == "in_doubt"):
+            self._tidying.append(journey)
         else:
             self._report(journey.ended or _delivered(journey))
 
@@ -148,12 +182,15 @@ def _delivered(journey: Journey) -> Outcome:
     return Outcome(journey.key, "delivered")
 
 
-def start_journeys(changes: Iterable[Change], index: GroupIndex) -> list[Journey]:
-    """Journeys with their groups found. Those that can't be made have ended already, but for the groups to leave."""
-    return [_start(change, index) for change in changes]
+def start_journeys(changes: Iterable[Change], index: GroupIndex, express: Collection[str]) -> list[Journey]:
+    """Journeys with their groups found. Those that can't be made have ended already, but for the groups to leave.
+
+    `express`: whose consent there is express, so that none has to be known to us.
+    """
+    return [_start(change, index, change.key in express) for change in changes]
 
 
-def _start(change: Change, index: GroupIndex) -> Journey:
+def _start(change: Change, index: GroupIndex, express: bool) -> Journey:
     journey = Journey(change)
     for title in change.leave:
         group = index.find(title)
@@ -163,17 +200,28 @@ def _start(change: Change, index: GroupIndex) -> Journey:
             journey.leaves[group.id] = title
     for title in change.join:
         group = index.find(title)
-        if group is None:
+        if group is None and not index.creates:
+            journey.reject("no_such_group", f'Create the group "{group_title(title)}" in Cyberimpact.', "groups")
+        elif group is None:
             journey.reject("group_refused", "Cyberimpact refuses to create a group of that title.", "groups")
         elif group.is_dynamic:
             _reject_dynamic(journey)
         else:
             journey.joins[group.id] = title
-    if journey.adds and change.consent is None:
-        journey.reject("no_consent", "There is no consent on which the contact could be written to.", "relationType")
-    elif change.create and change.consent is not None and change.consent.basis not in RELATION_TYPES:
-        journey.reject("unknown_relation", "The consent is of no kind that Cyberimpact knows.", "relationType")
+    if change.exact is not None:
+        found = {title: index.find(title) for title in change.exact}
+        journey.exact = {group.id: title for title, group in found.items() if group and not group.is_dynamic}
+    if not change.ask:
+        _check_consent(journey, express)
     return journey
+
+
+def _check_consent(journey: Journey, express: bool) -> None:
+    consent = journey.change.consent
+    if journey.adds and consent is None and (journey.change.create or not express):
+        journey.reject("no_consent", "There is no consent on which the contact could be written to.", "relationType")
+    elif journey.change.create and consent is not None and consent.basis not in RELATION_TYPES:
+        journey.reject("unknown_relation", "The consent is of no kind that Cyberimpact knows.", "relationType")
 
 
 def _reject_dynamic(journey: Journey) -> None:

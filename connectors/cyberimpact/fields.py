@@ -1,27 +1,26 @@
-"""What a mapping may say about a contact, and how it becomes a draft.
+"""How what a mapping says about a contact becomes a draft.
 
-`ContactFields` gives names, types and descriptions. The values of a record are read by plain functions below: a model
-instance per record would cost more than everything else that planning does.
+`ContactFields` gives names and types. The values of a record are read by plain functions: a model instance per record
+would cost more than everything else that planning does.
 """
 
 import datetime as dt
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 from zoneinfo import ZoneInfo
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import BaseModel, ConfigDict, Field
 
-from connectors.cyberimpact.consent import RELATION_TYPES, RelationType, state_consent
+from connectors.cyberimpact.consent import RELATION_TYPES, state_consent
+from connectors.cyberimpact.contact_fields import CONSENT, LONGEST, BoundGroup, ContactFields
 from connectors.cyberimpact.countries import COUNTRIES
 from connectors.cyberimpact.dates import day_in
-from syncengine.contracts import Draft, Scalar, group_identity
+from connectors.cyberimpact.switches import read_switch
+from syncengine.contracts import Consent, Draft, Scalar, Stop, bind_group, group_identity
 from syncengine.errors import Rejected
 
-LONGEST = 255
-"""Characters of any text: documented for the proof, seen for all others (cyberimpact.md section 4)."""
 LANGUAGES = frozenset({"en_ca", "fr_ca"})
 GENDERS = frozenset({"m", "f", "o"})
 CLEARS = "__EMPTY__"
@@ -31,36 +30,11 @@ CHECKS_KEPT = 100_000
 """How many checks of addresses are remembered: one costs more than the rest of a draft."""
 PLAIN = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*@(?=[a-z0-9.-]+\Z)")
 """An address of which only the domain is left to check: before the @ stand words with dots between them."""
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+LONGEST_KEY = 100
+"""Characters of a group's key: it has to fit into a title beside a name."""
 LONGEST_PLAIN = 100
 """Characters; less than half of what an address may have, so that its length can't be the fault."""
-
-
-class ContactFields(BaseModel):
-    """A Cyberimpact contact. What is left out, None or empty is left as it is there."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-    email: str = Field(description="The address; the key of the contact. Sent trimmed and in lower case.")
-    firstname: str | None = Field(default=None, max_length=LONGEST, description="First name.")
-    lastname: str | None = Field(default=None, max_length=LONGEST, description="Last name.")
-    company: str | None = Field(default=None, max_length=LONGEST, description="Company.")
-    note: str | None = Field(default=None, max_length=LONGEST, description="A note for the people who use Cyberimpact.")
-    gender: Literal["m", "f", "o"] | None = Field(default=None, description="Gender: m, f or o.")
-    language: Literal["en_ca", "fr_ca"] | None = Field(default=None, description="Language: en_ca or fr_ca.")
-    birthdate: str | None = Field(default=None, description="Day of birth: a day, or an instant with an offset.")
-    postalCode: str | None = Field(default=None, max_length=LONGEST, description="Postal code.")  # noqa: N815 - wire name
-    country: str | None = Field(default=None, description="Country by its two ISO letters: CA.")
-    groups: list[str] = Field(default=[], description="Titles of static groups; those missing are created, private.")
-    customFields: dict[str, str | None] = Field(  # noqa: N815 - wire name
-        default={}, description="Custom fields by their name in Cyberimpact, where they must exist."
-    )
-    relationType: RelationType = Field(description="On what basis we may write to them. Required.")  # noqa: N815 - as on the wire
-    consentDate: str = Field(  # noqa: N815 - wire name
-        description="Since when: a day, or an instant with an offset (then its day in engine.timezone). Required."
-    )
-    consentProof: str = Field(  # noqa: N815 - wire name
-        max_length=LONGEST, description="What shows it: name the record that it comes from. Required."
-    )
 
 
 class Calendar(NamedTuple):
@@ -71,9 +45,14 @@ class Calendar(NamedTuple):
 
 
 def make_draft(fields: Mapping[str, Any], calendar: Calendar) -> Draft:
-    """Validate and normalise. Raises Rejected with the field and the reason, never with the value."""
+    """Validate and normalise. Raises Rejected with the field and the reason, never with the value.
+
+    Who is to be stopped is stopped: nothing else of such a record is read, so that nothing else in it can hinder that.
+    """
     for name in fields.keys() - _NAMES:
         _reject(name, "unknown_field", "Not a field of a contact.")
+    if stop := _stop(fields):
+        return Draft(make_key(fields), stop=stop)
     values: dict[str, Scalar] = {}
     for name, value in fields.items():
         read = _READERS.get(name)
@@ -83,16 +62,36 @@ def make_draft(fields: Mapping[str, Any], calendar: Calendar) -> Draft:
     if birthdate:
         values["birthdate"] = _past_day("birthdate", birthdate, calendar).isoformat()
     values.update(_custom_values(fields.get("customFields")))
+    asks = read_switch("optin", fields.get("optin"))
+    if asks and any(_text(name, fields.get(name)) for name in CONSENT):
+        _reject("optin", "contradiction", "A consent is stated, so there is nothing to ask.")
+    draft = Draft(
+        key=make_key(fields),
+        fields=values,
+        groups=_titles(fields.get("groups")),
+        consent=None if asks else _consent(fields, calendar),
+        leave=_titles(fields.get("leaveGroups"), "leaveGroups"),
+        exact=read_switch("replaceGroups", fields.get("replaceGroups")),
+        ask=asks,
+    )
+    if not {*map(group_identity, draft.groups)}.isdisjoint(map(group_identity, draft.leave)):
+        _reject("leaveGroups", "contradiction", "The same group is to be joined.")
+    return draft
+
+
+def _stop(fields: Mapping[str, Any]) -> Stop:
+    """The strongest that is asked for."""
+    if read_switch("delete", fields.get("delete")):
+        return "delete"
+    return "unsubscribe" if read_switch("unsubscribe", fields.get("unsubscribe")) else ""
+
+
+def _consent(fields: Mapping[str, Any], calendar: Calendar) -> Consent:
     basis = _required("relationType", fields)
     if basis not in RELATION_TYPES:
         _reject("relationType", "unknown_relation", "None of the twelve that Cyberimpact knows.")
     date = _past_day("consentDate", _required("consentDate", fields), calendar)
-    return Draft(
-        key=make_key(fields),
-        fields=values,
-        groups=_titles(fields.get("groups")),
-        consent=state_consent(basis, date, _required("consentProof", fields)),
-    )
+    return state_consent(basis, date, _required("consentProof", fields))
 
 
 def make_key(fields: Mapping[str, Any]) -> str:
@@ -197,15 +196,34 @@ def _custom_values(custom: object) -> dict[str, Scalar]:
     return {f"{CUSTOM}{name}": text for name, value in custom.items() if (text := _text(f"{CUSTOM}{name}", value))}
 
 
-def _titles(groups: object) -> tuple[str, ...]:
-    """Trimmed titles, each group once, in the order given."""
+def _titles(groups: object, field: str = "groups") -> tuple[str, ...]:
+    """References, each group once, in the order given: trimmed titles, or tables of a key and a title."""
     if groups is None:
         return ()
     if not isinstance(groups, list | tuple):
         groups = [groups]
     found: dict[str, str] = {}
     for group in groups:
-        title = _text("groups", group)
-        if title:
-            found.setdefault(group_identity(title), title)
+        reference = _bound_group(field, group) if isinstance(group, Mapping) else _name(field, group)
+        if reference:
+            found.setdefault(group_identity(reference), reference)
     return tuple(found.values())
+
+
+def _bound_group(field: str, group: Mapping[str, object]) -> str:
+    if group.keys() != BoundGroup.model_fields.keys():
+        _reject(field, "not_a_group", "A group is a title, or a table of a key and a title.")
+    key, title = _name(field, group["key"]), _name(field, group["title"])
+    if not (key and title):
+        _reject(field, "not_a_group", "A key or a title is empty.")
+    if len(key) > LONGEST_KEY:
+        _reject(field, "too_long", f"A key is longer than {LONGEST_KEY} characters.")
+    return bind_group(title, key)
+
+
+def _name(field: str, value: object) -> str:
+    """A text of one line: what controls a screen has no place in a name, and keeps title and key apart."""
+    text = _text(field, value)
+    if CONTROL.search(text):
+        _reject(field, "control_character", "A character in it can't be printed.")
+    return text

@@ -7,7 +7,7 @@ from syncengine.contracts import Change, Outcome, Part
 
 @dataclass(eq=False, slots=True)
 class Journey:
-    """A change with its groups by number. `joins` and `leaves` keep the titles as the change spells them.
+    """A change with its groups by number. `joins`, `leaves` and `exact` keep the references as the change has them.
 
     `carried`: fields and consent have arrived. `barred`: it may not be written to; whoever said so needs no outcome.
     """
@@ -15,6 +15,7 @@ class Journey:
     change: Change
     joins: dict[int, str] = field(default_factory=dict)
     leaves: dict[int, str] = field(default_factory=dict)
+    exact: dict[int, str] | None = None
     carried: bool = False
     joined: set[int] = field(default_factory=set)
     ended: Outcome | None = None
@@ -34,6 +35,11 @@ class Journey:
     def arrived(self) -> bool:
         """Whether all that was to be added is there."""
         return not self.adds or (self.carried and self.joins.keys() <= self.joined)
+
+    @property
+    def tidies(self) -> bool:
+        """Whether it is to be taken out of groups once all that was to be added is there."""
+        return bool(self.leaves) or self.exact is not None
 
     def part(self, groups: frozenset[int]) -> Part:
         """What a batch into these groups carries: the fields with the first one, the consent with every one."""

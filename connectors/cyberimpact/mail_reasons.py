@@ -11,11 +11,12 @@ from typing import Literal, NamedTuple, TypeVar
 
 from connectors.cyberimpact.api.calls import Wire, WirePage
 from connectors.cyberimpact.api.mailings import RecipientList
+from connectors.cyberimpact.bindings import Bindings
 from connectors.cyberimpact.client import CyberimpactClient
 from connectors.cyberimpact.consent import read_consent
 from connectors.cyberimpact.dates import parse_moment
 from connectors.cyberimpact.streams.records import Turn, address_of, number_of, read_pages
-from syncengine.contracts import Dossier, Mail
+from syncengine.contracts import Dossier, Mail, bind_group
 
 BASES: Mapping[str, Mapping[str, str]] = {
     "en": {
@@ -67,8 +68,9 @@ class MailReasons:
     Its methods raise AuthError, Transient, RateLimited and ProviderError.
     """
 
-    def __init__(self, client: CyberimpactClient) -> None:
+    def __init__(self, client: CyberimpactClient, bindings: Bindings) -> None:
         self._client = client
+        self._bindings = bindings
 
     async def dossier(self, key: str) -> Dossier:
         """How an address stands, its consent, its groups, and what it was sent."""
@@ -77,6 +79,7 @@ class MailReasons:
             return Dossier("absent")
         wire = await self._client.member_consent(key)
         groups = await self._client.member_groups(key)
+        keys = await self._keys()
         rows = await self._rows(self._mailings_of(key), "mailings of a contact", _mailing_number)
         mails = [
             Mail(str(number), str(row.get("subject") or ""), _moment(row, "sentOn", "startedOn"))
@@ -86,7 +89,7 @@ class MailReasons:
             state=sight.state,
             since=parse_moment(sight.since),
             consent=None if wire is None else read_consent(wire),
-            groups={group.title: None for group in groups},
+            groups={_reference(group.id, group.title, keys): None for group in groups},
             mails=tuple(mails),
         )
 
@@ -101,8 +104,12 @@ class MailReasons:
             str(row.get("subject") or ""),
             _moment(row, "startedOn", "scheduledOn") if gone_out else None,
             received=gone_out and await self._reached(number, key),  # also where the date is missing
-            groups=_titles(row.get("recipientGroups")),
+            groups=_references(row.get("recipientGroups"), await self._keys()),
         )
+
+    async def _keys(self) -> Mapping[str, str]:
+        """The keys of bound groups, by number as text: numbers may come as either."""
+        return {str(binding.number): key for key, binding in (await self._bindings.read()).items()}
 
     async def _see(self, key: str) -> _Sight:
         """Both lists come first: a contact that says no may be shown by its address all the same (section 7)."""
@@ -150,6 +157,13 @@ def _moment(row: Wire, *names: str) -> dt.datetime | None:
     return next((moment for moment in moments if moment is not None), None)
 
 
-def _titles(groups: object) -> tuple[str, ...]:
+def _references(groups: object, keys: Mapping[str, str]) -> tuple[str, ...]:
     rows = groups if isinstance(groups, list) else []
-    return tuple(str(row["title"]) for row in rows if isinstance(row, dict) and row.get("title"))
+    named = [row for row in rows if isinstance(row, dict) and row.get("title")]
+    return tuple(_reference(row.get("id"), str(row["title"]), keys) for row in named)
+
+
+def _reference(number: object, title: str, keys: Mapping[str, str]) -> str:
+    """The group by its key, where it has one, with the title that it has now."""
+    key = keys.get(str(number))
+    return title if key is None else bind_group(title, key)

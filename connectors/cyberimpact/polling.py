@@ -12,6 +12,8 @@ COMPLETED = "COMPLETED"
 """The one word that surely ends a batch (cyberimpact.md section 5). With any other, rows do: words have been seen that
 no document knows.
 """
+UNDER_WAY = frozenset({"NEW", "PROCESSING"})
+"""The words of a batch that is being worked off: its rows may be only the first ones."""
 REFUSALS = 3
 """After so many looks in a row at a batch that isn't shown nobody can tell. One made just now may show late."""
 SETTLING = 60.0
@@ -84,6 +86,15 @@ class Batches:
 
 
 def _is_finished(batch: Mapping[str, Any]) -> bool:
+    word = str(batch.get("status", "")).upper()
     result = batch.get("result")
-    rows = isinstance(result, Mapping) and (result.get("successes") or result.get("errors"))
-    return bool(rows) or str(batch.get("status", "")).upper() == COMPLETED
+    if word == COMPLETED or not isinstance(result, Mapping):
+        return word == COMPLETED
+    told = _rows(result, "successes", "errors")
+    return told > 0 and (word not in UNDER_WAY or told >= _rows(batch.get("batchJson"), "members", "ids"))
+
+
+def _rows(value: object, *names: str) -> int:
+    """How many rows stand under these names; one that is no list counts as one."""
+    lists = [value.get(name) for name in names] if isinstance(value, Mapping) else []
+    return sum(len(rows) if isinstance(rows, list) else 1 for rows in lists if rows)

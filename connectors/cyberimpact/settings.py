@@ -40,9 +40,13 @@ class CyberimpactSettings(BaseModel):
         le=dt.timedelta(seconds=10),
         description="The first wait between two looks at a batch; later ones grow up to 10 seconds.",
     )
+    create_groups: bool = Field(
+        default=True,
+        description="Make groups that are missing. false: whoever should be in one is rejected, with its title.",
+    )
     allow_sending: bool = Field(
         default=False,
-        description="Let the destination `mailings` send: what it makes goes out to everybody in its groups.",
+        description="Let mail go out: what the destination `mailings` makes, and the question that `optin` has asked.",
     )
 
     @model_validator(mode="after")

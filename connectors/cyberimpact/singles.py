@@ -1,4 +1,4 @@
-"""Requests about one contact: leaving groups, and what a batch can't do.
+"""Requests about one contact: leaving groups, being in some only, being asked, and what a batch can't do.
 
 A batch must state a consent. Somebody whose consent there is better than ours, or of a kind that we can't state, gets
 fields and groups by requests that state none.
@@ -6,6 +6,7 @@ fields and groups by requests that state none.
 
 from connectors.cyberimpact.client import MISSING, CyberimpactClient
 from connectors.cyberimpact.journey import Journey
+from connectors.cyberimpact.receipts import ASKED, write_receipt
 from connectors.cyberimpact.wire import CustomIds
 from connectors.cyberimpact.writer import Reply, Request, Writer
 from syncengine.contracts import Part
@@ -34,6 +35,26 @@ class Singles:
             if not await self._change(journey, part, lambda _: self._client.join_groups(key, groups)):
                 return
         journey.joined |= groups
+
+    async def ask(self, journey: Journey) -> None:
+        """Have Cyberimpact ask somebody who isn't there. Without a sure answer it stays in doubt: once is enough."""
+        body = {"email": journey.key, **self._custom.body(journey.change.fields)}
+        groups = sorted(journey.joins)
+        titles = tuple(journey.joins[group] for group in groups)
+        part = Part(journey.key, fields=dict(journey.change.fields), join=titles, ask=True)
+        reply = await self._writer.send([part], lambda _: self._client.request_optin(body, groups or None))
+        if reply.status == "good":
+            await self._writer.note(reply.attempt, write_receipt(ASKED, ""))
+        if await self._end(journey, reply):
+            journey.arrive(frozenset(groups))
+
+    async def replace(self, journey: Journey) -> None:
+        """Have a contact in exactly its groups."""
+        if journey.exact is None:
+            return
+        groups = sorted(journey.exact)
+        part = Part(journey.key, exact=tuple(journey.exact[group] for group in groups))
+        await self._change(journey, part, lambda _: self._client.replace_groups(journey.key, groups))
 
     async def leave(self, journey: Journey) -> None:
         """Take a contact out of groups, one by one; out of one in which it isn't, or which has gone, it is already."""

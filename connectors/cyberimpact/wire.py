@@ -85,12 +85,15 @@ class Result(NamedTuple):
         return name in self.errors
 
 
+NOTHING_NAMED = Result(frozenset(), frozenset())
+
+
 def read_result(result: object, asked: frozenset[str] = frozenset()) -> Result:
     """Read the rows of a batch about these addresses. Their shape is undocumented: a name counts wherever it stands
     alone, and an error that so names nobody is about the one address asked for that its texts mention.
     """
     if not isinstance(result, Mapping):
-        return Result(frozenset(), frozenset())
+        return NOTHING_NAMED
     successes = frozenset(_texts(result.get("successes")))
     errors = result.get("errors")
     rows = errors if isinstance(errors, list) else [errors]

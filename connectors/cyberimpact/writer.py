@@ -8,7 +8,7 @@ import msgspec
 
 from connectors.cyberimpact.client import CyberimpactClient
 from syncengine.contracts import Attempt, Attempts, Clock, Part, Settled
-from syncengine.errors import AuthError, ProviderError, RateLimited, Transient
+from syncengine.errors import AuthError, InDoubt, ProviderError, RateLimited, Transient
 from syncengine.http import WITHOUT_EFFECT, Answer
 
 SENDS = 6
@@ -31,7 +31,9 @@ class Reply(NamedTuple):
 
 
 class Writer:
-    """The one road for requests with effect on contacts. All of Cyberimpact's may be repeated (section 5)."""
+    """The one road for requests with effect on contacts. All but the request for an opt-in may be repeated: that one is
+    tried again only where it surely had no effect.
+    """
 
     def __init__(self, client: CyberimpactClient, attempts: Attempts, clock: Clock) -> None:
         self._client = client
@@ -59,6 +61,8 @@ class Writer:
                 if untouched and error.code in WITHOUT_EFFECT:
                     await self.refute(attempt)
                 raise
+            except InDoubt:  # of a request that must not leave twice
+                return Reply("lost", attempt)
             except AuthError:
                 if untouched:
                     await self.refute(attempt)
@@ -77,6 +81,9 @@ class Writer:
 
     async def confirm(self, attempt: Attempt) -> None:
         await self._attempts.settle(attempt, Settled(confirmed=attempt.allowed))
+
+    async def note(self, attempt: Attempt, receipt: str) -> None:
+        await self._attempts.receipt(attempt, receipt)
 
     async def refute(self, attempt: Attempt) -> None:
         await self._attempts.settle(attempt, Settled(refuted=attempt.allowed))

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 import typer
 
 from syncengine.cli.command import DONE, FAILED, Session, command
-from syncengine.cli.phrases import describe_span
 from syncengine.cli.screen import print_json
 from syncengine.errors import ConfigError
 
@@ -138,7 +137,9 @@ def _default(field: Mapping[str, Any]) -> Any:
         return default
     from pydantic import TypeAdapter
 
-    return describe_span(TypeAdapter(dt.timedelta).validate_python(default))
+    from mappings.durations import describe_duration
+
+    return describe_duration(TypeAdapter(dt.timedelta).validate_python(default))
 
 
 def _kind(field: Mapping[str, Any]) -> str:

@@ -209,11 +209,22 @@ def _data(known: _Known) -> dict[str, Any]:
 
 
 def _plain(values: Iterable[Any]) -> list[Any]:
-    """Structs and named tuples as plain tables."""
+    """Structs and named tuples as plain tables, with groups by their titles."""
     import msgspec
 
-    plain: list[Any] = msgspec.to_builtins([_table(value) for value in values])
+    plain: list[Any] = _titled(msgspec.to_builtins([_table(value) for value in values]))
     return plain
+
+
+def _titled(value: Any) -> Any:
+    """The same without the keys of groups, which hold a character that isn't for printing."""
+    from mappings.fold import group_key, group_title
+
+    if isinstance(value, dict):
+        return {_titled(name): _titled(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_titled(inner) for inner in value]
+    return group_title(value) or group_key(value) if isinstance(value, str) else value
 
 
 def _table(value: Any) -> Any:

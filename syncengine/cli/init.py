@@ -102,8 +102,8 @@ def _print_next_steps(session: Session, path: Path, variables: list[str]) -> Non
         (
             f"Set {', '.join(variables)} in the environment." if variables else "Fill in the file.",
             f"Look through {path}: its comments say what to change.",
-            f"syncengine check{option}   asks both accounts and your list of customers, changes nothing",
-            f"syncengine plan{option}    shows who would be written to, changes nothing",
+            f"syncengine check{option}   asks every connection, changes nothing",
+            f"syncengine plan{option}    shows what would be written, changes nothing",
             f"syncengine sync{option}    does it",
         ),
         start=1,

@@ -10,7 +10,6 @@ __all__ = [
     "describe_consent",
     "describe_moment",
     "describe_reason",
-    "describe_span",
     "join_counts",
     "number_of",
     "records_sum",
@@ -26,7 +25,8 @@ REASONS = {
     "forgotten": "forgotten on request",
     "consent_expired": "the consent has expired",
     "gone": "delivered once, deleted there since",
-    "unconfirmed": "too many would leave groups at once: waits for sync --yes",
+    "unconfirmed": "too many would be removed at once: waits for sync --yes",
+    "unanswered": "asked by mail, and not there yet",
 }
 """Why somebody is not written to, by the code in the state."""
 MEMBERSHIPS = {
@@ -81,15 +81,6 @@ def describe_age(age: dt.timedelta) -> str:
         if seconds >= size:
             return number_of(seconds // size, name)
     return "no time"
-
-
-def describe_span(span: dt.timedelta) -> str:
-    """An exact length of time as the configuration takes it: "10 minutes", "90 seconds", "0.5 seconds"."""
-    seconds = span.total_seconds()
-    for size, name in UNITS:
-        if seconds >= size and seconds % size == 0:
-            return number_of(int(seconds // size), name)
-    return f"{seconds:g} seconds"
 
 
 def describe_consent(basis: str, date: dt.date, expires: dt.date | None) -> str:

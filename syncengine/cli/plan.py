@@ -1,37 +1,28 @@
 """`plan`: who would be created, changed, left alone or left out by `sync`, and why. Nothing is written anywhere."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from syncengine.cli.command import DONE, REJECTED, Session, command
 from syncengine.cli.phrases import describe_reason, number_of, records_sum
+from syncengine.cli.planned import COLUMNS, KINDS, Row, cells, target_row
 from syncengine.cli.screen import print_json, print_table
 
 if TYPE_CHECKING:
     from syncengine.config import Settings
-    from syncengine.contracts import Change
     from syncengine.engine.deliver import Prepared
     from syncengine.engine.report import RunReport
     from syncengine.session import Session as Open
     from syncengine.state.records import PageCommit
 
-__all__ = ["RESYNC", "SHOWN", "SYNC", "Plan", "Row", "register", "show_plan"]
+__all__ = ["RESYNC", "SHOWN", "SYNC", "Plan", "register", "show_plan"]
 
 SHOWN = 50
-KINDS = {
-    "create": "created",
-    "change": "changed",
-    "left out": "left out",
-    "reject": "rejected",
-    "wait": "waiting",
-    "leave alone": "left alone",
-}
-"""What is to be done → how the total says it; in the order of the table."""
-COLUMNS = ("who", "what", "why", "fields", "groups", "consent")
+SENT = ("create", "change", "ask", "unsubscribe", "delete")
+"""The kinds of which something would be sent."""
 
 
 def register(app: typer.Typer) -> None:
@@ -70,7 +61,7 @@ async def show_plan(
     from syncengine.cli.report import exit_code
     from syncengine.engine.run import Runner
 
-    found = Plan(limit)
+    found = Plan(limit, wording.called)
     with show_progress(session.json) as watch:
         report = await Runner(opened, watch=watch).plan(names, found.add_target, found.add_page, **asked)
     if session.json:
@@ -83,35 +74,27 @@ async def show_plan(
 
 
 class Wording(NamedTuple):
-    """How a plan speaks of what it is the plan of."""
+    """How a plan speaks of what it is the plan of.
+
+    `called`: what a record is called, by its id. `whole`: what of that command shows every row.
+    """
 
     condition: str
     following: str
+    called: Callable[[str], str] = str
+    whole: str = "--json"
 
 
-SYNC = Wording("If sync ran now", "syncengine sync")
+SYNC = Wording("If sync ran now", "syncengine sync", whole="--limit 0")
 RESYNC = Wording("If this were read again now", "the same command without --dry-run")
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the plan: a target of a destination, or a record that gives none."""
-
-    who: str
-    what: str
-    where: str
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    join: tuple[str, ...] = ()
-    leave: tuple[str, ...] = ()
-    consent: str = ""
-    why: str = ""
 
 
 class Plan:
     """Collects what a run would do: every row counted, the first `limit` of each kind kept (0: all)."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, called: Callable[[str], str] = str) -> None:
         self._limit = limit
+        self._called = called
         self._kept: dict[str, list[Row]] = {kind: [] for kind in KINDS}
         self._records: dict[tuple[str, str], Row] = {}
         self._targets: Counter[str] = Counter()
@@ -122,7 +105,7 @@ class Plan:
         """A target and what is to be done about it."""
         if item.verdict.withheld:
             self.reasons[item.verdict.withheld] += 1
-        row = _target_row(destination, item)
+        row = target_row(destination, item)
         self._targets[row.what] += 1
         if not self._limit or len(self._kept[row.what]) < self._limit:
             self._kept[row.what].append(row)
@@ -133,58 +116,34 @@ class Plan:
         for record in page.kept:
             self._records.pop((record.mapping, record.id), None)
             if record.state == "waiting":
-                row = Row(record.id, "wait", record.mapping, why="no lookup knows it yet")
+                row = Row(self._called(record.id), "wait", record.mapping, why="no lookup knows it yet")
             elif record.state == "suppressed":
-                row = Row(record.key or record.id, "left out", record.mapping, why=describe_reason("refused"))
+                row = Row(
+                    record.key or self._called(record.id), "left out", record.mapping, why=describe_reason("refused")
+                )
             else:
                 continue
             self._records[record.mapping, record.id] = row
         for name, refusal in messages.items():
             place = f"{refusal.field}: " if refusal.field else ""
             why = f"{place}{refusal.message}"
-            self._records[page.mapping, name] = Row(name, "reject", page.mapping, why=why)
+            self._records[page.mapping, name] = Row(self._called(name), "reject", page.mapping, why=why)
 
     @property
     def totals(self) -> Counter[str]:
         """How many rows there are of each kind, shown or not."""
-        return self._targets + Counter(row.what for row in self._records.values())
+        return self._targets + Counter(row.what for row in self._record_rows())
 
     def rows(self) -> Iterator[Row]:
         """The rows to show, kind by kind."""
         for kind, kept in self._kept.items():
-            every = [*kept, *(row for row in self._records.values() if row.what == kind)]
+            every = [*kept, *(row for row in self._record_rows() if row.what == kind)]
             yield from every[: self._limit or None]
 
-
-def _target_row(destination: str, item: "Prepared") -> Row:
-    from syncengine.cli.phrases import describe_consent
-    from syncengine.engine.difference import UNCONFIRMED, to_leave
-
-    target, (change, withheld) = item
-    if change is None and not withheld:
-        return Row(target.key, "leave alone", destination, why="it is as it should be")
-    if change is None:
-        leave = tuple(sorted(to_leave(target))) if withheld == UNCONFIRMED else ()
-        return Row(target.key, "left out", destination, leave=leave, why=describe_reason(withheld))
-    consent = change.consent if change.renew else None
-    return Row(
-        who=target.key,
-        what="create" if change.create else "change",
-        where=destination,
-        fields=dict(change.fields),
-        join=tuple(sorted(change.join)),
-        leave=tuple(sorted(change.leave)),
-        consent=describe_consent(consent.basis, consent.date, consent.expires) if consent else "",
-        why=f"nothing is added: {describe_reason(withheld)}" if withheld else _why(change, known=target.revision > 1),
-    )
-
-
-def _why(change: "Change", *, known: bool) -> str:
-    if change.create:
-        return "new"
-    if change.leave and not (change.join or change.fields or change.renew):
-        return "taken back"
-    return "its records say something new" if known else "there already, not by us"
+    def _record_rows(self) -> Collection[Row]:
+        """A row for each record, but one for each person who is left out, however many their records are."""
+        people = {(row.who, "" if row.what == "left out" else row.where): row for row in self._records.values()}
+        return people.values()
 
 
 def _data(found: Plan, report: "RunReport") -> dict[str, Any]:
@@ -201,14 +160,14 @@ def _data(found: Plan, report: "RunReport") -> dict[str, Any]:
             {key: part[key] for key in ("mapping", "counts", "failures", "unknown")} for part in told["mappings"]
         ],
         "destinations": [
-            {"destination": part["destination"], "failure": part["failure"]} for part in told["destinations"]
+            {key: part[key] for key in ("destination", "failure", "unlisted")} for part in told["destinations"]
         ],
         "requests": told["requests"],
     }
 
 
 def _print(found: Plan, report: "RunReport", settings: "Settings", wording: Wording) -> None:
-    from syncengine.cli.report import failure_lines, failure_places, unknown_line
+    from syncengine.cli.report import doubt_lines, failure_lines, failure_places, unknown_line
     from syncengine.errors import Unconfirmed
 
     rows = list(found.rows())
@@ -217,32 +176,31 @@ def _print(found: Plan, report: "RunReport", settings: "Settings", wording: Word
         typer.echo()
     hidden = found.totals.total() - len(rows)
     if hidden:
-        typer.echo(f"… and {hidden:,} more; --limit 0 shows all.\n")
+        typer.echo(f"… and {hidden:,} more; {wording.whole} shows all.\n")
     told = ", ".join(f"{found.totals[kind]:,} {word}" for kind, word in KINDS.items() if found.totals[kind])
-    nothing = "nothing is known to do" if report.failures else "nothing to do, all is as it should be"
+    doubts = list(doubt_lines(report))
+    unsure = report.failures or doubts or any(delivery.unlisted for delivery in report.deliveries)
+    nothing = "nothing is known to do" if unsure else "nothing to do, all is as it should be"
     typer.echo(f"{wording.condition}: {told or nothing}.")
     for part in report.mappings:
         typer.echo(f"{part.mapping}: {records_sum(part.counts)}")
         if left_out := part.counts["list_items_left_out"]:
             typer.echo(f"  {number_of(left_out, 'list item')} left out, in which a value is missing")
+        if renewals := part.counts["renewals"]:
+            typer.echo(f"  {renewals:,} of those drafted renew a consent where there is one, and create nobody")
         if part.unknown:
             typer.echo(f"  {unknown_line(part.unknown)}")
-    for line in failure_lines(report, settings.engine.timezone):
+    for line in (*doubts, *failure_lines(report, settings.engine.timezone)):
         typer.echo(line)
     if any(not isinstance(error, Unconfirmed) for error in report.failures):
         typer.echo(f"This plan is not complete. Missing: {'; '.join(failure_places(report))}.")
-    elif found.totals["create"] or found.totals["change"]:
+    elif any(found.totals[kind] for kind in SENT):
         typer.echo(f"Nothing was written. Next: {wording.following}")
 
 
 def _print_rows(rows: Sequence[Row]) -> None:
     """The table, without columns in which nothing stands."""
-    table = [COLUMNS, *(_cells(row) for row in rows)]
-    used = [cells for cells in zip(*table, strict=True) if any(cells[1:])]
+    table = [COLUMNS, *(cells(row) for row in rows)]
+    used = [column for column in zip(*table, strict=True) if any(column[1:])]
     columns, *lines = zip(*used, strict=True)
     print_table(columns, lines)
-
-
-def _cells(row: Row) -> tuple[str, ...]:
-    groups = [*(f"+ {title}" for title in row.join), *(f"− {title}" for title in row.leave)]  # noqa: RUF001 - a minus
-    return (row.who, row.what, row.why, ", ".join(row.fields), "; ".join(groups), row.consent)

@@ -11,7 +11,7 @@ import typer
 
 from syncengine.cli.command import DONE, Session, command
 from syncengine.cli.screen import print_json_line
-from syncengine.errors import ConfigError, Problem
+from syncengine.errors import ConfigError
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -50,6 +50,7 @@ async def read(
 
     Personal data is shown as it is. The state is not touched.
     """
+    from syncengine.cli.workplace import choose_offer
     from syncengine.cli.world import contexts
     from syncengine.contracts import NOTHING_OPEN
 
@@ -57,7 +58,7 @@ async def read(
     connection_name, _, name = stream.partition(".")
     context = contexts(settings)(connection_name)
     async with _connected(settings, connection_name, context) as connection:
-        chosen = _stream(connection, connection_name, name)
+        chosen = choose_offer(connection.streams, connection_name, "stream", name)
         wanted = _fields(chosen, fields)
         given = _options(chosen, options or [])
         span = _range(since, until, settings.engine.timezone, context.clock.now())
@@ -86,7 +87,7 @@ async def read(
 async def _connected(settings: "Settings", name: str, context: "Context") -> "AsyncIterator[Connection]":
     """The connection of that name, open. The engine's own is read from the state, if there is one yet."""
     from syncengine.binding import connect
-    from syncengine.cli.workplace import open_existing
+    from syncengine.cli.workplace import choose_connection, open_existing
     from syncengine.engine_settings import OWN_CONNECTION
     from syncengine.own import OwnConnection
 
@@ -94,7 +95,7 @@ async def _connected(settings: "Settings", name: str, context: "Context") -> "As
         with open_existing(settings) as store:
             yield OwnConnection(store, context.clock, context.timezone)
         return
-    async with connect(_configured(settings, name), context) as connection:
+    async with connect(choose_connection(settings.connections, name), context) as connection:
         yield connection
 
 
@@ -119,24 +120,6 @@ def _range(since: str | None, until: str | None, timezone: ZoneInfo, now: dt.dat
     if end is not None and end <= start:
         raise typer.BadParameter("It must be after --since.", param_hint="--until")
     return Range(start, end)
-
-
-def _configured(settings: "Settings", name: str) -> Any:
-    from mappings.wording import suggest
-
-    if name not in settings.connections:
-        hint = suggest(name, settings.connections)
-        raise ConfigError([Problem(f"connections.{name}", "There is no such connection.", hint)])
-    return settings.connections[name]
-
-
-def _stream(connection: "Connection", connection_name: str, name: str) -> "Stream":
-    from mappings.wording import suggest
-
-    if name not in connection.streams:
-        hint = suggest(name, connection.streams) or "It offers no streams."
-        raise ConfigError([Problem(f"connections.{connection_name}", f'It has no stream "{name}".', hint)])
-    return connection.streams[name]
 
 
 def _fields(stream: "Stream", fields: str | None) -> frozenset[str] | None:

@@ -28,7 +28,7 @@ FOUND = {
     "repaired": "to be corrected",
     "back": "deleted by hand earlier and there again",
 }
-NOT_FOUND = "Nobody of that address is recorded as deleted by hand."
+NOT_FOUND = "Nothing of that address can be lifted: it was not deleted by hand or stopped, or a record still says no."
 
 Destinations = Annotated[list[str] | None, typer.Argument(metavar="[DESTINATION]...", help="Left out: all.")]
 
@@ -46,7 +46,7 @@ async def reconcile(
     yes: Annotated[bool, typer.Option("--yes", help="Believe it also where very many have gone; look first.")] = False,
     allow: Annotated[
         list[str] | None,
-        typer.Option(metavar="ADDRESS", help="Instead: somebody deleted by hand may be added again."),
+        typer.Option(metavar="ADDRESS", help="Instead: somebody deleted by hand or stopped may be added again."),
     ] = None,
 ) -> int:
     """Compare all contacts with what was delivered.
@@ -107,7 +107,7 @@ def _lines(report: "RunReport", findings: "Mapping[str, Findings]", zone: "ZoneI
     from syncengine.cli.report import failure_lines
 
     if not report.mappings:
-        yield "No mapping writes to a destination that can be compared."
+        yield "Nothing is written to a destination that can be compared."
     for part in report.mappings:
         found = findings.get(part.mapping)
         yield f"{part.mapping}: {_summary(part) if found else part.state}"
@@ -122,16 +122,18 @@ def _summary(part: "MappingReport") -> str:
 
 
 def _details(found: "Findings", *, repaired: bool) -> Iterator[str]:
+    from mappings.fold import group_title
+
     for key in found.deleted:
         yield f"  deleted     {key}: gets nothing any more; --allow {key} lifts that"
     for key, _, title in found.left:
-        yield f"  left        {key}: {title}; it stays left"
+        yield f"  left        {key}: {group_title(title)}; it stays left"
     for drift in found.drifted:
         there = "nothing" if drift.theirs is None else f'"{drift.theirs}"'
         yield f'  differs     {drift.key}: {drift.field} is {there} there, "{drift.ours}" was delivered'
     for key in found.back:
         yield f"  there again {key}: gets nothing until --allow {key}"
-    for title in found.missing_groups:
+    for title in map(group_title, found.missing_groups):
         yield f"  no group    {title}: deleted or renamed; nobody counts as having left it"
     if repaired:
         yield "Next: syncengine sync sets these fields again."
@@ -158,13 +160,15 @@ def _data(report: "RunReport", findings: "Mapping[str, Findings]") -> dict[str, 
 
 
 def _found(found: "Findings | None") -> dict[str, Any] | None:
+    from mappings.fold import group_title
+
     if found is None:
         return None
     return {
         "deleted": found.deleted,
-        "left": [{"key": key, "group": title} for key, _, title in found.left],
+        "left": [{"key": key, "group": group_title(title)} for key, _, title in found.left],
         "drifted": [drift._asdict() for drift in found.drifted],
         "back": found.back,
-        "missing_groups": found.missing_groups,
+        "missing_groups": list(map(group_title, found.missing_groups)),
         "said_no": [row._asdict() for row in found.said_no],
     }

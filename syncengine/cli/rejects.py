@@ -24,6 +24,8 @@ __all__ = ["register"]
 
 COLUMNS = ("id", "since", "mapping", "record or address", "field", "why")
 NONE_OPEN = "There are no rejects."
+SOME_LINE = "a line"
+"""A line written by hand of which nobody knows the number any more."""
 
 Ids = Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="Their numbers, as list shows them.")]
 Every = Annotated[bool, typer.Option("--all", help="All open ones.")]
@@ -84,10 +86,19 @@ def retry(session: Session, ids: Ids = None, every: Every = False, mapping: OfMa
     """Let the next run try rejects again, after what was wrong is mended."""
     from syncengine.state.rejects import retry as try_again
 
-    with _opened(session, mapping) as (_, store):
+    with _opened(session, mapping) as (settings, store):
         chosen, missing = _choose(store, ids, every, mapping)
-        done = store.write_now(try_again, chosen, store.clock.now()) if store and chosen else 0
-    return _tell_done(session, done, missing, "will be tried again by the next run: syncengine sync")
+        lines = [reject for reject in chosen if _line(reject)]
+        again = [reject for reject in chosen if reject not in lines]
+        done = store.write_now(try_again, [each.id for each in again], store.clock.now()) if store and again else 0
+    for reject in lines:
+        message = f"Reject {reject.id} is a line written by hand, which can only be written again."
+        error = SyncError(message, hint="A good line for its key clears it.", code="written_by_hand")
+        explain(error, debug=False, as_json=session.json)
+    if lines and not again and not session.json:
+        return _tell_missing(session, missing) or FAILED
+    code = _tell_done(session, done, missing, f"will be tried again by the next {_next(settings, again)}")
+    return FAILED if lines else code
 
 
 def dismiss(session: Session, ids: Ids = None, every: Every = False, mapping: OfMapping = None) -> int:
@@ -96,33 +107,32 @@ def dismiss(session: Session, ids: Ids = None, every: Every = False, mapping: Of
 
     with _opened(session, mapping) as (_, store):
         chosen, missing = _choose(store, ids, every, mapping)
-        done = store.write_now(put_aside, chosen, store.clock.now()) if store and chosen else 0
+        done = store.write_now(put_aside, [each.id for each in chosen], store.clock.now()) if store and chosen else 0
     return _tell_done(session, done, missing, "put aside; syncengine rejects list --dismissed shows them")
 
 
 @contextmanager
 def _opened(session: Session, mapping: str | None) -> "Iterator[tuple[Settings, Store | None]]":
-    from syncengine.cli.workplace import choose_mappings, open_existing
+    from syncengine.cli.workplace import open_existing, verify_recorded
 
     settings = session.load()
-    if mapping:
-        choose_mappings(settings, [mapping])
     with open_existing(settings) as store:
+        if mapping:
+            verify_recorded(settings, store, mapping)
         yield settings, store
 
 
 def _choose(
     store: "Store | None", ids: Sequence[int] | None, every: bool, mapping: str | None
-) -> tuple[list[int], list[int]]:
+) -> "tuple[list[Reject], list[int]]":
     """The rejects meant, and the numbers under which there is none. Raises BadParameter where none is named."""
     from syncengine.state.rejects import rejects
 
     if bool(ids) == (every or mapping is not None):
         raise typer.BadParameter("Name some, or all of them with --all or --mapping.", param_hint="ID")
     if ids:
-        found, missing = _find(store, ids)
-        return [reject.id for reject in found], missing
-    return [reject.id for reject in store.read_now(rejects, mapping=mapping)] if store else [], []
+        return _find(store, ids)
+    return store.read_now(rejects, mapping=mapping) if store else [], []
 
 
 def _find(store: "Store | None", ids: Sequence[int]) -> "tuple[list[Reject], list[int]]":
@@ -154,10 +164,41 @@ def _cells(reject: "Reject", zone: "ZoneInfo") -> tuple[str, ...]:
         str(reject.id),
         describe_moment(reject.at, zone),
         reject.mapping or reject.destination,
-        reject.record or reject.key or "",
+        _named(reject),
         reject.field or "",
         reject.message,
     )
+
+
+def _named(reject: "Reject") -> str:
+    line = _line(reject)
+    if line == SOME_LINE and reject.key:
+        return f"{line} for {reject.key}"
+    return line or reject.record or reject.key or ""
+
+
+def _line(reject: "Reject") -> str:
+    """What a line written by hand is called; empty where it is a record of a stream, or a target."""
+    from syncengine.state.written import NUMBER, destination_of
+
+    if reject.mapping is None or destination_of(reject.mapping) is None:
+        return ""
+    return f"line {reject.values[NUMBER]}" if reject.values else SOME_LINE
+
+
+def _values(reject: "Reject") -> dict[str, Any]:
+    """A record as it was read; of a line, its fields."""
+    from syncengine.state.written import LINE
+
+    values: dict[str, Any] = reject.values or {}
+    return values.get(LINE, {}) if _line(reject) else values
+
+
+def _next(settings: "Settings", again: "Collection[Reject]") -> str:
+    """What sends these: a destination without a mapping is written to by hand only."""
+    configured = {mapping.spec.destination for mapping in settings.mappings.values()}
+    others = sorted({reject.destination for reject in again} - configured)
+    return " and ".join(f"syncengine write {name}" for name in others) or "run: syncengine sync"
 
 
 def _print(reject: "Reject", zone: "ZoneInfo") -> None:
@@ -165,6 +206,7 @@ def _print(reject: "Reject", zone: "ZoneInfo") -> None:
         ("since", describe_moment(reject.at, zone)),
         ("mapping", reject.mapping),
         ("destination", reject.destination),
+        ("line", _line(reject)),
         ("record", reject.record),
         ("address", reject.key),
         ("field", reject.field),
@@ -176,5 +218,5 @@ def _print(reject: "Reject", zone: "ZoneInfo") -> None:
     for name, value in lines:
         if value:
             typer.echo(f"  {name:12} {value}")
-    for name, value in (reject.values or {}).items():
+    for name, value in _values(reject).items():
         typer.echo(f"  {'as read':12} {name} = {'' if value is None else value}")

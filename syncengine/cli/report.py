@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from syncengine.engine.report import DeliveryReport, MappingReport, RunReport
     from syncengine.errors import SyncError
 
-__all__ = ["exit_code", "failure_lines", "failure_places", "report_data", "report_lines", "unknown_line"]
+__all__ = ["doubt_lines", "exit_code", "failure_lines", "failure_places", "report_data", "report_lines", "unknown_line"]
 
 THIS_RUN = {
     "delivered": "delivered",
@@ -21,11 +21,13 @@ THIS_RUN = {
     "suppressed": "suppressed",
     "rejected": "rejected",
     "retry": "to be tried again",
+    "unanswered": "asked by mail and not there yet",
     "in_doubt": "in doubt",
     "settled_later": "of earlier requests settled",
     "lifted": "subscribed again",
 }
 STATUS = "status_"
+UNLISTED = "who said no could not be read, so delivering would stop at the first contact to add."
 
 
 def exit_code(report: "RunReport") -> int:
@@ -52,18 +54,20 @@ def report_lines(report: "RunReport", zone: ZoneInfo) -> Iterator[str]:
     for delivery in report.deliveries:
         yield f"{delivery.destination}:"
         yield f"  this run    {_this_run(delivery)}"
+        yield from (f"  told        {outcome.key}: {outcome.message}" for outcome in delivery.told)
         yield f"  all runs    {revisions_sum(delivery.revisions)}"
         yield from _requests_to(delivery.requests)
     yield _requests(report.requests)
+    yield from doubt_lines(report)
     if report.stopped:
-        yield "Stopped as asked. The next sync goes on from here."
+        yield "Stopped as asked. The same command goes on from here."
     if report.rejected:
         yield f"{number_of(report.rejected, 'reject')}: syncengine rejects list shows why."
     yield from failure_lines(report, zone)
 
 
 def failure_lines(report: "RunReport", zone: ZoneInfo) -> Iterator[str]:
-    """What stopped something: where, why, what to do."""
+    """What stopped something, or would: where, why, what to do."""
     from syncengine.redaction import redact
 
     for where, error in _failures(report):
@@ -71,6 +75,16 @@ def failure_lines(report: "RunReport", zone: ZoneInfo) -> Iterator[str]:
         yield f"{label}: {where}: {_message(error, zone)}"
         if error.hint:
             yield f"  → {redact(error.hint)}"
+    for delivery in report.deliveries:
+        if (unlisted := delivery.unlisted) is not None:
+            yield f"{style_level('warning', 'Warning')}: {delivery.destination}: {UNLISTED} {redact(str(unlisted))}"
+
+
+def doubt_lines(report: "RunReport") -> Iterator[str]:
+    """What no run will end, where there is such a doubt."""
+    for delivery in report.deliveries:
+        if left := delivery.counts["left_in_doubt"]:
+            yield f"{delivery.destination}: {left:,} left in doubt, and sent again only by syncengine rejects retry."
 
 
 def failure_places(report: "RunReport") -> list[str]:
@@ -105,9 +119,11 @@ def report_data(report: "RunReport") -> dict[str, Any]:
             {
                 "destination": delivery.destination,
                 "counts": dict(delivery.counts),
+                "told": [{"key": outcome.key, "message": outcome.message} for outcome in delivery.told],
                 "requests": dict(delivery.requests),
                 "revisions": dict(delivery.revisions),
                 "failure": _failure_data(delivery.failure) if delivery.failure else None,
+                "unlisted": _failure_data(delivery.unlisted) if delivery.unlisted else None,
             }
             for delivery in report.deliveries
         ],
@@ -159,6 +175,8 @@ def _notes(part: "MappingReport") -> Iterator[str]:
     """What is worth knowing and in neither sum."""
     if left_out := part.counts["list_items_left_out"]:
         yield f"  left out    {number_of(left_out, 'list item')} in which a value is missing (no group without a name)"
+    if renewals := part.counts["renewals"]:
+        yield f"  renewing    {renewals:,} of those drafted renew a consent where there is one, and create nobody"
     if part.unknown:
         yield f"  unknown     {unknown_line(part.unknown)}"
     if changed := part.counts["address_changed"]:

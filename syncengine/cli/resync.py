@@ -210,6 +210,6 @@ async def _look(opened: "Open", name: str, backfill: int, watch: "Callable[[Prog
 
     ranges = await opened.store.read(open_backfills, name)
     found = next((each for each in ranges if each.id == backfill), None)
-    newest = [run for run in await opened.store.read(runs, name, 5) if run.kind == "resync"][:1]
-    counts = Counter(newest[0].counts) if newest else Counter[str]()
+    going = [run for run in await opened.store.read(runs, name, 5) if (run.kind, run.state) == ("resync", "running")]
+    counts = Counter(going[0].counts) if going else Counter[str]()
     watch(Progress(name, f"read by another process, {_through(found)}" if found else "delivered", counts, None))

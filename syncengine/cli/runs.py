@@ -31,13 +31,13 @@ def runs(
     limit: Annotated[int, typer.Option(min=1, help="So many, the newest.")] = SHOWN,
 ) -> int:
     """List the runs, the newest first."""
-    from syncengine.cli.workplace import NO_RUN_YET, choose_mappings, open_existing, tell_interrupted
+    from syncengine.cli.workplace import NO_RUN_YET, open_existing, tell_interrupted, verify_recorded
     from syncengine.state.runs import runs as find_runs
 
     settings = session.load()
-    if mapping:
-        choose_mappings(settings, [mapping])
     with open_existing(settings) as store:
+        if mapping:
+            verify_recorded(settings, store, mapping)
         found = [tell_interrupted(store, run) for run in store.read_now(find_runs, mapping, limit)] if store else []
     if session.json:
         print_json([run._asdict() for run in found])

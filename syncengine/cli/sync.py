@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from syncengine.engine.run import Runner
     from syncengine.session import Session as Open
 
-__all__ = ["hush", "register", "run_and_report"]
+__all__ = ["hush", "register", "run_and_report", "run_watched"]
 
 STOPPED_AT_ONCE = 130
 """As a shell reports a program that was ended by Ctrl-C."""
@@ -29,7 +29,10 @@ async def sync(
     session: Session,
     mappings: Annotated[list[str] | None, typer.Argument(metavar="[MAPPING]...", help="Left out: all.")] = None,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Take contacts out of groups also where they are very many; see plan first.")
+        bool,
+        typer.Option(
+            "--yes", help="Take out of groups, unsubscribe or delete also where they are very many; see plan first."
+        ),
     ] = False,
 ) -> int:
     """Read what is new and deliver it, once.
@@ -57,20 +60,28 @@ def hush(session: Session) -> None:
 async def run_and_report(
     session: Session, opened: "Open", work: "Callable[[Runner], Awaitable[RunReport]]", *, confirmed: bool = False
 ) -> int:
-    """Have the work done, shown as it goes and ended by signals; its report, and the exit code. Raises Busy."""
-    from syncengine.cli.progress import show_progress
+    """Have the work done as `run_watched`, and show its report; the exit code. Raises Busy."""
     from syncengine.cli.report import exit_code
+
+    report = await run_watched(session, opened, work, confirmed=confirmed)
+    _print(session, opened.workspace.settings, report)
+    return exit_code(report)
+
+
+async def run_watched(
+    session: Session, opened: "Open", work: "Callable[[Runner], Awaitable[RunReport]]", *, confirmed: bool = False
+) -> "RunReport":
+    """Have the work done, shown as it goes and ended by signals. Raises Busy, and Exit where it was stopped at once."""
+    from syncengine.cli.progress import show_progress
     from syncengine.cli.stopping import heed_signals
     from syncengine.engine.run import Runner
 
     try:
         with heed_signals() as stopping, show_progress(session.json) as watch:
-            report = await work(Runner(opened, watch=watch, stopping=stopping, confirmed=confirmed))
+            return await work(Runner(opened, watch=watch, stopping=stopping, confirmed=confirmed))
     except asyncio.CancelledError:
-        typer.echo("Stopped at once. The next sync goes on from what was committed.", err=True)
-        return STOPPED_AT_ONCE
-    _print(session, opened.workspace.settings, report)
-    return exit_code(report)
+        typer.echo("Stopped at once. The same command goes on from what was committed.", err=True)
+        raise typer.Exit(STOPPED_AT_ONCE) from None
 
 
 def _print(session: Session, settings: "Settings", report: "RunReport") -> None:

@@ -17,10 +17,14 @@ OWNER_ONLY = 0o700
 
 
 class PassingMemory:
-    """A memory that ends with the command, for those that must not touch the state; its cache folder stays."""
+    """A memory that ends with the command, for those that must not touch the state; its cache folder stays.
 
-    def __init__(self, folder: Path) -> None:
+    `known`: what is remembered already; it is only read.
+    """
+
+    def __init__(self, folder: Path, known: Memory | None = None) -> None:
         self._folder = folder
+        self._known = known
         self._values: dict[str, str] = {}
 
     @property
@@ -35,16 +39,18 @@ class PassingMemory:
         return self._folder
 
     async def get(self, key: str) -> str | None:
-        return self._values.get(key)
+        if key in self._values or self._known is None:
+            return self._values.get(key)
+        return await self._known.get(key)
 
     async def put(self, key: str, value: str) -> None:
         self._values[key] = value
 
 
-def contexts(settings: Settings, memory_for: Callable[[str], Memory] | None = None) -> Callable[[str], Context]:
+def contexts(settings: Settings, known_for: Callable[[str], Memory] | None = None) -> Callable[[str], Context]:
     """Makes the context of each connection by its name. Quotas are shared by all connections to one account.
 
-    `memory_for`: the durable memory of a connection by its name; left out, one that ends with the command.
+    Their memory ends with the command. `known_for`: what a connection remembers already, by its name.
     """
     state = Path(settings.engine.database.removeprefix(SQLITE))
     cache = state.with_name(f"{state.name}.cache")
@@ -54,7 +60,7 @@ def contexts(settings: Settings, memory_for: Callable[[str], Memory] | None = No
     def context_for(name: str) -> Context:
         return Context(
             http=HttpFactory(f"connections.{name}", clock, limiters),
-            memory=memory_for(name) if memory_for else PassingMemory(cache / name),
+            memory=PassingMemory(cache / name, known_for(name) if known_for else None),
             clock=clock,
             timezone=settings.engine.timezone,
         )

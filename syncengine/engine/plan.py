@@ -12,17 +12,17 @@ from typing import Any
 
 import msgspec
 
+from mappings.durations import describe_duration
 from mappings.fold import Draft
 from mappings.mapping import FieldError
 from syncengine.binding import BoundMapping
 from syncengine.contracts import Record
+from syncengine.engine.conserved import check_records
 from syncengine.engine.lookup import Answered, ask
-from syncengine.errors import Rejected, StateError
+from syncengine.errors import Rejected
 from syncengine.state.models import RecordState, iso
 from syncengine.state.records import ADDRESS_CHANGED, Kept, Known, PageCommit, Refusal
 
-ENDS = ("repeated", "filtered", "waiting", "rejected", "suppressed", "retracted", "drafted")
-STARTS = ("read", "released")
 DIGEST_BYTES = 12
 """96 bits: two versions of one record that look alike by accident are out of reach."""
 
@@ -116,10 +116,12 @@ class PagePlanner:
         try:
             if rule.retracts(values):
                 self._retract(record, before)
-            elif (before is None and record.moment < self._around.start) or not rule.wants(values):
+            elif before is None and record.moment < self._around.start:
                 self._filter(record, before)
-            else:
+            elif rule.wants(values) or (not _asks(before) and rule.may_renew(values)):
                 return rule.keys(values)
+            else:
+                self._filter(record, before)
         except FieldError as error:
             self._reject(record, before, "mapping", error.field, error.reason)
         return None
@@ -129,22 +131,27 @@ class PagePlanner:
         if answer.code:
             self._unanswered(record, before, answer)
             return
-        rule, found = self._rule, answer.found
+        rule, found, refused = self._rule, answer.found, False
         try:
-            if not rule.wants_found(record.values, found):
+            purpose = rule.purpose(record.values, found)
+            if not purpose or (purpose == "renewal" and _asks(before)):
                 self._filter(record, before)
                 return
             refused = rule.suppressed(record.values, found)
             fields, left_out = rule.fields(record.values, found)
             draft = self._mapping.destination.draft(fields)
-        except FieldError as error:
-            self._reject(record, before, "mapping", error.field, error.reason, answer.person)
-        except Rejected as error:
-            self._reject(record, before, error.code, error.field, error.message, answer.person)
+            if purpose == "renewal":
+                draft, left_out = _renewal(draft), 0
+        except (FieldError, Rejected) as error:
+            if refused and before is not None and before.key:  # nothing that is wrong with it hinders a "no"
+                self._suppress(record, before, before.key, answer.person)
+                return
+            fault = error if isinstance(error, Rejected) else Rejected(error.reason, field=error.field, code="mapping")
+            self._reject(record, before, fault.code, fault.field, fault.message, answer.person)
         else:
             self.planned.counts["list_items_left_out"] += left_out
-            if refused:
-                self._suppress(record, before, draft, answer.person)
+            if refused and not draft.stop:  # a stop says no as well, and reaches the provider
+                self._suppress(record, before, draft.key, answer.person)
             else:
                 self._draft(record, before, draft, answer.person)
 
@@ -155,9 +162,12 @@ class PagePlanner:
             self._keep(record, before, "waiting", body=record.values, due=self._around.now, code=answer.code)
             self._count("waiting")
             return
+        if answer.code in {"unknown", "no_key"} and not self._rule.wants(record.values):
+            self._filter(record, before)  # it could only renew: whom the directory doesn't know was never made by us
+            return
         message = answer.message
         if waits and answer.wait:
-            message += f" It waited for {_span(answer.wait)}."
+            message += f" It waited for {describe_duration(answer.wait)}."
         self._reject(record, before, answer.code, answer.field or None, message)
 
     def _retract(self, record: Record, before: Known | None) -> None:
@@ -176,15 +186,15 @@ class PagePlanner:
             self.planned.commit.seen.append((self._seq, self._digest(record), record.id))
         self._count("filtered")
 
-    def _suppress(self, record: Record, before: Known | None, draft: Draft, person: str | None) -> None:
+    def _suppress(self, record: Record, before: Known | None, address: str, person: str | None) -> None:
         """The shop says no: its address is not written to again, and what this record gave is taken back."""
-        key = before.key if before and before.anchored and before.key else draft.key
-        self.planned.commit.refused_by_shop |= {key, draft.key}
+        key = before.key if before and before.anchored and before.key else address
+        self.planned.commit.refused_by_shop |= {key, address}
         self._keep(record, before, "suppressed", key=key, person=person, code="refused")
         self._count("suppressed")
 
     def _draft(self, record: Record, before: Known | None, draft: Draft, person: str | None) -> None:
-        note = None
+        note, address = None, draft.key
         if before is not None and before.key and before.key != draft.key:
             if before.anchored:  # it stays with the address under which it was first delivered, or which said no
                 note = f"{ADDRESS_CHANGED}{draft.key}"
@@ -192,8 +202,17 @@ class PagePlanner:
                 self.planned.counts["address_changed"] += 1
             elif before.person:
                 self.planned.commit.former.append((before.person, before.key))
-        body = msgspec.json.encode(draft).decode()
-        self._keep(record, before, "live", key=draft.key, person=person, body=body, note=note)
+        if draft.stop:  # nothing is added to any of their addresses from here on, by whatever mapping
+            self.planned.commit.refused_by_shop |= {draft.key, address}
+            self.planned.commit.stopped.add(draft.key)
+        self._keep(record, before, "live", key=draft.key, person=person, body=draft, note=note)
+        commit = self.planned.commit
+        if draft.renews and draft.consent and (before is None or before.state != "live"):
+            commit.renewed.setdefault(draft.key, []).append(draft.consent)
+        else:
+            commit.touched.add(draft.key)
+        if draft.renews:
+            self._count("renewals")
         self._count("drafted")
 
     def _reject(
@@ -206,13 +225,12 @@ class PagePlanner:
         person: str | None = None,
     ) -> None:
         """Kept with its reason; what was delivered for an earlier version of it stays."""
-        key = before.key if before else None
         if before is not None and before.state == "live":
             # the earlier version was good and stands; the reject says that the newer one could not be taken over
             self.planned.commit.seen.append((self._seq, self._digest(record), record.id))
         else:
             self._keep(record, before, "rejected", body=record.values, person=person, code=code)
-        self.planned.commit.refusals.append(Refusal(record.id, key, code, field, message))
+        self.planned.commit.refusals.append(Refusal(record.id, before.key if before else None, code, field, message))
         self._count("rejected")
 
     def _keep(
@@ -231,8 +249,7 @@ class PagePlanner:
         """Store it. Whose it was stays known while it waits or is rejected: a "no" counts for all their addresses."""
         if before is not None:
             key, person = key or before.key, person or before.person
-        if body is not None and not isinstance(body, str):
-            body = msgspec.json.encode(body).decode()
+        text = None if body is None else msgspec.json.encode(body).decode()
         commit = self.planned.commit
         commit.kept.append(
             Kept(
@@ -246,7 +263,7 @@ class PagePlanner:
                 state,
                 person,
                 key,
-                body,
+                text,
                 self._once if state == "live" else None,
                 iso(before.first_at) if before else self._now,
                 iso(due) if due else None,
@@ -256,8 +273,6 @@ class PagePlanner:
         )
         if before is not None and before.state == "live" and before.key:
             commit.touched.add(before.key)
-        if state == "live" and key:
-            commit.touched.add(key)
 
     def _count(self, end: str) -> None:
         self.planned.counts[end] += 1
@@ -269,21 +284,15 @@ class PagePlanner:
         return hashlib.blake2b(seen, digest_size=DIGEST_BYTES).hexdigest()
 
 
-def check_records(counts: Mapping[str, int]) -> None:
-    """Promise 1, per page. Raise StateError when records went missing between reading and planning."""
-    came, went = sum(counts.get(name, 0) for name in STARTS), sum(counts.get(name, 0) for name in ENDS)
-    if came != went:
-        raise StateError(
-            f"{came} records came in, {went} were accounted for.",
-            hint="This is a defect; nothing of this page was kept. Please report it with what `status --json` prints.",
-            code="not_conserved",
-        )
+def _asks(before: Known | None) -> bool:
+    """Whether an earlier version of the record asks for something: that stays, and renews as much."""
+    return before is not None and before.asks
 
 
-def _span(wait: dt.timedelta) -> str:
-    """A span in the largest unit that makes it a whole number: 3 days, 90 minutes."""
-    seconds = int(wait.total_seconds())
-    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)):
-        if seconds % length == 0 and seconds >= length:
-            return f"{seconds // length} {unit}{'' if seconds == length else 's'}"
-    return f"{wait.total_seconds():g} seconds"
+def _renewal(draft: Draft) -> Draft:
+    """What is left of a draft that only renews: whose consent, and which; or a "no". Raises Rejected without either."""
+    if draft.stop:
+        return draft
+    if draft.consent is None:
+        raise Rejected("It makes no consent, and there is nothing else to renew.", field="renew", code="no_consent")
+    return Draft(draft.key, consent=draft.consent, renews=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from syncengine.contracts import Page
+from syncengine.contracts import Outcome, Page
 from syncengine.errors import (
     AuthError,
     Busy,
@@ -27,7 +27,12 @@ REQUEST_COUNTS = {
     "failed_requests": "requests_failed",
     "status_429": "requests_throttled",
 }
-"""What a run's row keeps of the requests of the whole sync, beside the last destination's counts."""
+"""What a run's row calls them. Those of a whole sync stand beside the last destination's counts."""
+
+
+def kinds_of(requests: Mapping[str, int]) -> Counter[str]:
+    """What a run's row keeps of its requests by kind."""
+    return Counter({count: requests.get(kind, 0) for kind, count in REQUEST_COUNTS.items()})
 
 
 def requests_to(requests: Mapping[str, int]) -> Counter[str]:
@@ -108,26 +113,31 @@ class MappingReport:
 class DeliveryReport:
     """What became of one destination in a run. `revisions` is promise 1's second sum, over all time.
 
-    `requests`: connection → how many delivering sent to it.
+    `requests`: connection → how many delivering sent to it. `told`: outcomes of which the destination said more.
+    `unlisted`: why nobody knows who said no, where nobody was to be added, so that it stopped nothing.
     """
 
     destination: str
     counts: Counter[str] = field(default_factory=Counter)
+    told: list[Outcome] = field(default_factory=list)
     requests: Counter[str] = field(default_factory=Counter)
     revisions: dict[str, int] = field(default_factory=dict)
     failure: SyncError | None = None
+    unlisted: SyncError | None = None
 
     def unfinished(self) -> SyncError | None:
         """A delivery after which something is open is not done, even where no request failed as a whole."""
-        if (doubt := self.revisions.get("in_doubt", 0)) > 0:
+        # what is left in doubt is a reject: no later run ends it, so it mustn't fail each of them
+        if (doubt := self.revisions.get("in_doubt", 0) - self.counts["left_in_doubt"]) > 0:
             return InDoubt(
-                f"{self.destination}: of {doubt} contacts nobody knows whether the last request took effect.",
-                hint="The next run asks again, and sends again what had none. If it stays so, ask the provider.",
+                f"{self.destination}: no answer says whether the last request took effect; in doubt: {doubt}.",
+                hint="The next run asks, and sends again what had none. What it can't ask about and mustn't send twice"
+                " it puts among the rejects.",
             )
         if (put_off := self.counts["retry"]) > 0:
             return Transient(
-                f"{self.destination}: {put_off} contacts could not be written now.",
-                hint="They are tried again by themselves; `syncengine explain ADDRESS` says more.",
+                f"{self.destination}: {put_off} could not be written now.",
+                hint="They are tried again by themselves; `syncengine explain KEY` says more.",
                 code="put_off",
             )
         return None

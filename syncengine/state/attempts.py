@@ -14,21 +14,23 @@ from sqlalchemy import Connection
 
 from mappings.fold import group_identity
 from syncengine.contracts import Part, Settled
+from syncengine.state import doubts
 from syncengine.state.bulk import as_list, execute_many, fetch
+from syncengine.state.delivered import better_delivered, delivered_of, identities, keep_delivered
 from syncengine.state.models import iso
 from syncengine.state.suppressions import suppressed
-from syncengine.state.targets import better_delivered, delivered_of, keep_delivered
 
 _part = msgspec.json.Decoder(Part)
 
 
 class OpenAttempt(NamedTuple):
-    """A request whose end is not known for these keys."""
+    """A request whose end is not known for these keys. `asks`: those whom it may have asked: never repeated."""
 
     id: int
     receipt: str | None
     sent_at: dt.datetime
     keys: frozenset[str]
+    asks: frozenset[str] = frozenset()
 
 
 def begin(
@@ -68,46 +70,121 @@ def settle(connection: Connection, destination: str, attempt: int, settled: Sett
     parts = _open_parts(connection, attempt)
     confirmed = {key: parts[key] for key in settled.confirmed & parts.keys()}
     delivered = delivered_of(connection, destination, confirmed)
+    out = _to_be_left(connection, destination, [key for key, part in confirmed.items() if part.leave])
     keep_delivered(
-        connection, destination, {key: better_delivered(delivered[key], part) for key, part in confirmed.items()}
-    )
-    execute_many(
         connection,
-        "INSERT INTO membership(destination, key, identity, title, state) VALUES(?,?,?,?,'ours')"
-        " ON CONFLICT(destination, key, identity) DO UPDATE SET state='ours' WHERE state='maybe'",
-        [(destination, key, group_identity(title), title) for key, part in confirmed.items() for title in part.join],
+        destination,
+        {key: better_delivered(delivered[key], part, out.get(key, ())) for key, part in confirmed.items()},
     )
-    execute_many(
-        connection,
-        "DELETE FROM membership WHERE destination=? AND key=? AND identity=? AND state IN ('ours','maybe')",
-        [(destination, key, group_identity(title)) for key, part in confirmed.items() for title in part.leave],
-    )
+    _keep_memberships(connection, destination, confirmed, out)
     _close(connection, attempt, confirmed, "confirmed")
-    _close(connection, attempt, settled.refuted - settled.confirmed, "refuted")
+    _close(connection, attempt, (settled.refuted & parts.keys()) - settled.confirmed, "refuted")
 
 
 def lose(connection: Connection, destination: str, attempt: int) -> None:
-    """Give up on hearing of an attempt: what it set is no longer known, and will be asked for again."""
-    parts = _open_parts(connection, attempt)
+    """Give up on hearing of an attempt: what it set is no longer known, and will be asked for again.
+
+    Who may have been asked by it stays in doubt: a second question would be a second mail.
+    """
+    parts = {key: part for key, part in _open_parts(connection, attempt).items() if not part.ask}
     _give_up(connection, destination, attempt, parts)
-    execute_many(
+    _look_again(connection, destination, parts)
+
+
+def give_up(connection: Connection, destination: str, key: str) -> None:
+    """A person decides that what is in doubt for this key is sent again, also a question."""
+    for (attempt,) in fetch(
         connection,
-        "UPDATE target SET due_at=NULL WHERE destination=? AND key=?",
-        [(destination, key) for key in parts],
-    )
+        "SELECT attempt FROM attemptpart WHERE destination=? AND key=? AND state='open'",
+        (destination, key),
+    ):
+        _give_up(connection, destination, attempt, {key: _open_parts(connection, attempt)[key]})
+    _look_again(connection, destination, [key])
 
 
 def unsettled(connection: Connection, destination: str) -> list[OpenAttempt]:
     """The attempts with parts whose end isn't known, oldest first."""
     found: dict[int, OpenAttempt] = {}
-    for id_, receipt, sent_at, key in connection.exec_driver_sql(
-        "SELECT a.id, a.receipt, a.sent_at, p.key FROM attempt a JOIN attemptpart p ON p.attempt=a.id"
+    for id_, receipt, sent_at, key, asks in connection.exec_driver_sql(
+        "SELECT a.id, a.receipt, a.sent_at, p.key, json_extract(p.body, '$.ask')"
+        " FROM attempt a JOIN attemptpart p ON p.attempt=a.id"
         " WHERE p.destination=? AND p.state='open' ORDER BY a.id",
         (destination,),
     ):
-        before = found[id_].keys if id_ in found else frozenset[str]()
-        found[id_] = OpenAttempt(id_, receipt, dt.datetime.fromisoformat(sent_at), before | {key})
+        before = found.get(id_) or OpenAttempt(id_, receipt, dt.datetime.fromisoformat(sent_at), frozenset())
+        found[id_] = before._replace(keys=before.keys | {key}, asks=before.asks | ({key} if asks else set()))
     return list(found.values())
+
+
+def give_up_asking(connection: Connection, destination: str, key: str) -> bool:
+    """A person decides about somebody of whom nobody knows whether they were asked. False where there is no doubt."""
+    open_ = fetch(
+        connection,
+        "SELECT attempt FROM attemptpart WHERE destination=? AND key=? AND state='open'"
+        " AND json_extract(body, '$.ask')",
+        (destination, key),
+    )
+    for (attempt,) in open_:
+        _close(connection, attempt, [key], "lost")
+    return bool(open_)
+
+
+def _to_be_left(connection: Connection, destination: str, keys: Collection[str]) -> dict[str, frozenset[str]]:
+    """The groups (identities) that records want these to be out of, whoever put them there."""
+    if not keys:
+        return {}
+    rows = fetch(
+        connection,
+        "SELECT key, json_extract(desired, '$.leave') FROM target WHERE destination=?"
+        " AND key IN (SELECT value FROM json_each(?))",
+        (destination, as_list(keys)),
+    )
+    return {key: frozenset(map(group_identity, msgspec.json.decode(leave))) for key, leave in rows if leave}
+
+
+def _keep_memberships(
+    connection: Connection, destination: str, confirmed: Mapping[str, Part], out: Mapping[str, Collection[str]]
+) -> None:
+    """Who is in which group after these parts took effect. Who was asked is in none before they say yes.
+
+    What somebody has left by themselves stays known as that; `out` names what ends also where it was there before us.
+    """
+    execute_many(
+        connection,
+        "INSERT INTO membership(destination, key, identity, title, state) VALUES(?,?,?,?,?)"
+        " ON CONFLICT(destination, key, identity) DO UPDATE SET state=excluded.state WHERE state='maybe'",
+        [
+            (destination, key, group_identity(title), title, "maybe" if part.ask else "ours")
+            for key, part in confirmed.items()
+            for title in (*part.join, *(part.exact or ()))
+        ],
+    )
+    leaves = [(destination, key, each) for key, part in confirmed.items() for each in identities(part.leave)]
+    execute_many(
+        connection,
+        "DELETE FROM membership WHERE destination=? AND key=? AND identity=? AND state IN ('ours','maybe')",
+        leaves,
+    )
+    execute_many(
+        connection,
+        "DELETE FROM membership WHERE destination=? AND key=? AND identity=? AND state='before'",
+        [leave for leave in leaves if leave[2] in out.get(leave[1], ())],
+    )
+    execute_many(
+        connection,
+        "DELETE FROM membership WHERE destination=? AND key=? AND state<>'gone'"
+        " AND identity NOT IN (SELECT value FROM json_each(?))",
+        [
+            (destination, key, as_list(identities(part.exact)))
+            for key, part in confirmed.items()
+            if part.exact is not None
+        ],
+    )
+    execute_many(
+        connection,
+        "DELETE FROM membership WHERE destination=? AND key=?",
+        [(destination, key) for key, part in confirmed.items() if part.stop == "delete"],
+    )
 
 
 def _give_up(connection: Connection, destination: str, attempt: int, parts: Mapping[str, Part]) -> None:
@@ -119,6 +196,8 @@ def _give_up(connection: Connection, destination: str, attempt: int, parts: Mapp
     for key, part in parts.items():
         for name in part.fields:
             delivered[key].fields.pop(name, None)
+        if part.exact is not None:
+            delivered[key].exact = None
     keep_delivered(connection, destination, delivered)
     execute_many(
         connection,
@@ -130,7 +209,21 @@ def _give_up(connection: Connection, destination: str, attempt: int, parts: Mapp
         "UPDATE membership SET state='maybe' WHERE destination=? AND key=? AND identity=? AND state='ours'",
         [(destination, key, group_identity(title)) for key, part in parts.items() for title in part.leave],
     )
+    execute_many(
+        connection,
+        "UPDATE membership SET state='maybe' WHERE destination=? AND key=? AND state='ours'",
+        [(destination, key) for key, part in parts.items() if part.exact is not None],
+    )
     _close(connection, attempt, parts, "lost")
+
+
+def _look_again(connection: Connection, destination: str, keys: Collection[str]) -> None:
+    """Their targets wait for no moment any more."""
+    execute_many(
+        connection,
+        "UPDATE target SET due_at=NULL WHERE destination=? AND key=?",
+        [(destination, key) for key in keys],
+    )
 
 
 def _open_parts(connection: Connection, attempt: int) -> dict[str, Part]:
@@ -139,8 +232,9 @@ def _open_parts(connection: Connection, attempt: int) -> dict[str, Part]:
 
 
 def _close(connection: Connection, attempt: int, keys: Collection[str], state: str) -> None:
-    """A closed part keeps no personal data beyond its key."""
+    """A closed part keeps no personal data beyond its key, and is no doubt any more."""
     if keys:
+        doubts.end(connection, attempt, keys)
         connection.exec_driver_sql(
             "UPDATE attemptpart SET state=?, body=NULL WHERE attempt=? AND state='open'"
             " AND key IN (SELECT value FROM json_each(?))",

@@ -1,7 +1,7 @@
 """On what the consent of each contact rests, when it ends, and who has nothing left that it rests on.
 
-Live drafts decide, folded as everywhere. Records that came from the engine's own streams only repeat a consent that is
-known already, so they are never a ground for one.
+Live drafts decide, folded as everywhere: one that only renews counts beside another, and never alone. Records that came
+from the engine's own streams only repeat a consent that is known already, so they are never a ground for one.
 """
 
 import datetime as dt
@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from mappings.fold import Consent, better
 from syncengine.state.bulk import as_list, fetch
-from syncengine.state.targets import Delivered
+from syncengine.state.delivered import Delivered
 
 OWN: Final = "engine."
 """What the partitions of the engine's own streams begin with, so that a record tells that it came from one."""
@@ -28,6 +28,7 @@ class _Grounds(msgspec.Struct):
     """The part of a draft that matters here."""
 
     consent: Consent | None = None
+    renews: bool = False
 
 
 _grounds = msgspec.json.Decoder(_Grounds)
@@ -93,6 +94,7 @@ def bases(connection: Connection, destination: str, keys: Collection[str]) -> di
     """What stands, by key, of those that are contacts and of which a record is in effect."""
     contacts = _contacts(connection, destination, keys)
     grounds: dict[str, list[tuple[str, str, Consent | None]]] = defaultdict(list)
+    standing: set[str] = set()
     taken_back: set[str] = set()
     for key, state, mapping, record, body in fetch(
         connection,
@@ -101,13 +103,16 @@ def bases(connection: Connection, destination: str, keys: Collection[str]) -> di
         (destination, as_list(contacts)),
     ):
         if state == "live":
-            grounds[key].append((mapping, record, _grounds.decode(body).consent))
+            given = _grounds.decode(body)
+            grounds[key].append((mapping, record, given.consent))
+            if not given.renews:
+                standing.add(key)
         else:
             taken_back.add(key)
     found = (
         _best(destination, key, grounds[key], there, key in taken_back)
         for key, there in contacts.items()
-        if key in grounds
+        if key in standing
     )
     return {basis.key: basis for basis in found if basis is not None}
 
@@ -143,14 +148,16 @@ def ending(
 def basis_gone(connection: Connection, destination: str, after: str, *, limit: int = AT_ONCE) -> Slice[Gone]:
     """The contacts to whom something of ours was delivered, and whose every record was taken back.
 
-    Not those whose consent there is express: it needs no purchase.
+    Those that only renew make nobody a contact, so they neither keep somebody off the list nor are named on it. Not
+    those whose consent there is express: it needs no purchase.
     """
     rows = fetch(
         connection,
         # of the bare columns SQLite takes the row that has the maximum
         "SELECT key, max(since), mapping, id FROM record r WHERE destination=? AND key>? AND state='retracted'"
-        " AND partition NOT GLOB 'engine.*' AND NOT EXISTS (SELECT 1 FROM record l WHERE l.destination=r.destination"
-        " AND l.key=r.key AND l.state='live' AND l.partition NOT GLOB 'engine.*')"
+        " AND partition NOT GLOB 'engine.*' AND json_extract(body, '$.renews') IS NOT 1"
+        " AND NOT EXISTS (SELECT 1 FROM record l WHERE l.destination=r.destination AND l.key=r.key"
+        " AND l.state='live' AND l.partition NOT GLOB 'engine.*' AND json_extract(l.body, '$.renews') IS NOT 1)"
         " AND EXISTS (SELECT 1 FROM attemptpart p WHERE p.destination=r.destination AND p.key=r.key"
         " AND p.state='confirmed') GROUP BY key ORDER BY key LIMIT ?",
         (destination, after, limit),

@@ -13,19 +13,15 @@ from sqlalchemy import Connection
 
 from mappings.fold import Desired
 from syncengine.contracts import Suppression
+from syncengine.state.attempts import give_up_asking
 from syncengine.state.bulk import as_list, execute_many, fetch
+from syncengine.state.delivered import NOTHING_DELIVERED, Delivered, decode_delivered, delivered_of, keep_delivered
 from syncengine.state.models import iso
-from syncengine.state.suppressions import suppress
-from syncengine.state.targets import (
-    NOTHING_DELIVERED,
-    Delivered,
-    Membership,
-    count,
-    delivered_of,
-    keep_delivered,
-    memberships,
-)
+from syncengine.state.suppressions import lift_decided, suppress
+from syncengine.state.targets import Membership, begin_revisions, memberships
 
+REFUSED = "refused"
+"""The reason of a suppression: a record said no. Only a person's command lifts it."""
 DELETED = "deleted"
 """The reason of a suppression: somebody deleted what we delivered. Only a person's command lifts it."""
 BELIEVED = (
@@ -36,7 +32,6 @@ BELIEVED = (
 """Targets that are there as far as is known: whoever said no, or is in a request whose end isn't known, is left out."""
 
 _desired = msgspec.json.Decoder(Desired)
-_delivered = msgspec.json.Decoder(Delivered)
 
 
 class Believed(NamedTuple):
@@ -78,7 +73,7 @@ def believed(connection: Connection, destination: str, keys: Collection[str]) ->
     )
     members = memberships(connection, destination, [row[0] for row in rows])
     return {
-        key: Believed(key, _desired.decode(desired), _delivered.decode(delivered), members.get(key, {}))
+        key: Believed(key, _desired.decode(desired), decode_delivered(delivered), members.get(key, {}))
         for key, desired, delivered in rows
     }
 
@@ -128,52 +123,46 @@ def repair(connection: Connection, destination: str, drifted: Mapping[str, Colle
         for name in drifted[key]:
             there.fields.pop(name, None)
     keep_delivered(connection, destination, delivered)
-    _begin_revisions(connection, destination, delivered, now)
+    begin_revisions(connection, destination, delivered, now)
 
 
 def allow(connection: Connection, destination: str, key: str, now: dt.datetime) -> bool:
-    """A person says that somebody who was deleted may be there again: begin anew. False where nobody was deleted."""
-    if not lift_deleted(connection, destination, key):
+    """A person says that somebody may be there again who was deleted or stopped, or may be asked again: begin anew.
+
+    False where there is nothing to lift, or a record still says no.
+    """
+    asked = give_up_asking(connection, destination, key)
+    lifted = lift_deleted(connection, destination, key) | _lift_refused(connection, destination, key)
+    there = delivered_of(connection, destination, [key]).get(key, Delivered())
+    if not (asked or lifted or (there.asked and not there.present)):
         return False
     connection.exec_driver_sql(
-        "UPDATE target SET delivered=? WHERE destination=? AND key=?", (NOTHING_DELIVERED, destination, key)
+        "UPDATE target SET delivered=?, due_at=NULL WHERE destination=? AND key=?",
+        (NOTHING_DELIVERED, destination, key),
     )
-    connection.exec_driver_sql("DELETE FROM membership WHERE destination=? AND key=?", (destination, key))
+    connection.exec_driver_sql(  # what they left by themselves stays left
+        "DELETE FROM membership WHERE destination=? AND key=? AND state<>'gone'", (destination, key)
+    )
     connection.exec_driver_sql(
         "UPDATE target SET state='pending', code=NULL, due_at=NULL"
         " WHERE destination=? AND state='suppressed' AND code='earlier_address'",
         (destination,),
     )
-    _begin_revisions(connection, destination, [key], now)
+    begin_revisions(connection, destination, [key], now)
     return True
+
+
+def _lift_refused(connection: Connection, destination: str, key: str) -> bool:
+    """Forget that it was refused by a record, unless one of that address still says so."""
+    says_so = fetch(
+        connection,
+        "SELECT 1 FROM record WHERE destination=? AND key=? AND (state='suppressed'"
+        " OR (state='live' AND json_extract(body, '$.stop') IS NOT NULL)) LIMIT 1",
+        (destination, key),
+    )
+    return not says_so and lift_decided(connection, destination, key, REFUSED)
 
 
 def lift_deleted(connection: Connection, destination: str, key: str) -> bool:
     """Forget that it was deleted by hand. Gives whether that was known."""
-    done = connection.exec_driver_sql(
-        "DELETE FROM suppression WHERE destination=? AND key=? AND reason=?", (destination, key, DELETED)
-    )
-    return done.rowcount > 0
-
-
-def _begin_revisions(connection: Connection, destination: str, keys: Collection[str], now: dt.datetime) -> None:
-    """What should be stays the same, and is looked at once more; a revision that is pending already does for that."""
-    ended = fetch(
-        connection,
-        "SELECT key, state FROM target WHERE destination=? AND state<>'pending'"
-        " AND key IN (SELECT value FROM json_each(?))",
-        (destination, as_list(keys)),
-    )
-    execute_many(
-        connection,
-        "UPDATE target SET desired_rev=desired_rev+1, state='pending', due_at=NULL, tries=0, code=NULL, changed_at=?"
-        " WHERE destination=? AND key=?",
-        [(iso(now), destination, key) for key, _ in ended],
-    )
-    execute_many(
-        connection,
-        "DELETE FROM reject WHERE destination=? AND key=? AND record IS NULL",
-        [(destination, key) for key, _ in ended],
-    )
-    states = [state for _, state in ended]
-    count(connection, destination, {"revisions": len(ended), **{state: states.count(state) for state in set(states)}})
+    return lift_decided(connection, destination, key, DELETED)

@@ -2,15 +2,17 @@
 
 import datetime as dt
 from collections.abc import Collection, Mapping
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Connection
 
+from mappings.fold import Consent
 from syncengine.state.backfills import move_backfill
 from syncengine.state.bulk import as_list, execute_many
 from syncengine.state.models import iso
-from syncengine.state.targets import check_revisions, refold
+from syncengine.state.targets import begin_revisions, check_revisions, refold
 from syncengine.state.watching import unwatch, watch
 
 ADDRESS_CHANGED = "address changed to "
@@ -18,7 +20,10 @@ ADDRESS_CHANGED = "address changed to "
 
 
 class Known(NamedTuple):
-    """What is stored of a record. `anchored`: its key was written to, or says no, so the record stays with it."""
+    """What is stored of a record. `anchored`: its key was written to, or says no, so the record stays with it.
+
+    `asks`: it has a draft that asks for something by itself, and doesn't only renew a consent.
+    """
 
     id: str
     seq: int
@@ -28,6 +33,7 @@ class Known(NamedTuple):
     person: str | None
     first_at: dt.datetime
     anchored: bool
+    asks: bool
 
 
 class Kept(NamedTuple):
@@ -81,7 +87,11 @@ class PageCommit(msgspec.Struct):
     """(seq, digest, id) of stored records that were read again and stay as they are."""
     refusals: list[Refusal] = []
     touched: set[str] = set()
+    renewed: dict[str, list[Consent]] = {}
+    """Consents of new records that only renew, by key; where the key is touched as well, that is enough."""
     refused_by_shop: set[str] = set()
+    stopped: set[str] = set()
+    """Who is to be unsubscribed or erased: looked at once more also where that was done before."""
     former: list[tuple[str, str]] = []
     """(person, key) left behind by a record that moves to another address."""
     seq: int = 0
@@ -100,21 +110,24 @@ def known(connection: Connection, mapping: str, ids: Collection[str]) -> dict[st
     rows = connection.exec_driver_sql(
         "SELECT id, seq, digest, state, key, person, first_at, key IS NOT NULL AND ("
         " EXISTS (SELECT 1 FROM attemptpart p WHERE p.destination=r.destination AND p.key=r.key)"
-        " OR EXISTS (SELECT 1 FROM suppression s WHERE s.destination=r.destination AND s.key=r.key))"
+        " OR EXISTS (SELECT 1 FROM suppression s WHERE s.destination=r.destination AND s.key=r.key)),"
+        # a quote inside a value has a backslash before it
+        " state='live' AND NOT instr(body, '\"renews\":true')"
         " FROM record r WHERE mapping=? AND id IN (SELECT value FROM json_each(?))",
         (mapping, as_list(ids)),
     )
     return {
-        id_: Known(id_, seq, digest, state, key, person, dt.datetime.fromisoformat(first), bool(anchored))
-        for id_, seq, digest, state, key, person, first, anchored in rows
+        id_: Known(id_, seq, digest, state, key, person, dt.datetime.fromisoformat(first), bool(anchored), bool(asks))
+        for id_, seq, digest, state, key, person, first, anchored, asks in rows
     }
 
 
 def released(connection: Connection, mapping: str, after: str, limit: int, now: dt.datetime) -> list[Waiting]:
     """The next records (by id) that are due to be tried again."""
     rows = connection.exec_driver_sql(
-        "SELECT id, partition, seq, moment, body FROM record WHERE mapping=? AND state='waiting' AND due_at<=? AND id>?"
-        " ORDER BY id LIMIT ?",
+        # state<>'live' says nothing new, but without it SQLite doesn't see that its index of the others will do
+        "SELECT id, partition, seq, moment, body FROM record WHERE mapping=? AND state='waiting' AND state<>'live'"
+        " AND due_at<=? AND id>? ORDER BY id LIMIT ?",
         (mapping, iso(now), after, limit),
     )
     return [
@@ -137,7 +150,8 @@ def commit_page(connection: Connection, page: PageCommit, now: dt.datetime) -> i
     execute_many(
         connection,
         "INSERT INTO suppression(destination, key, reason, since) VALUES(?,?,'refused',?)"
-        " ON CONFLICT(destination, key) DO UPDATE SET reason='refused' WHERE reason IN ('unsubscribed','bounced')",
+        " ON CONFLICT(destination, key) DO UPDATE SET said=reason, reason='refused'"
+        " WHERE reason IN ('unsubscribed','bounced')",
         [(page.destination, key, iso(now)) for key in page.refused_by_shop],
     )
     execute_many(
@@ -147,10 +161,12 @@ def commit_page(connection: Connection, page: PageCommit, now: dt.datetime) -> i
     )
     watch(connection, page.mapping, page.seq, page.watched)
     unwatch(connection, page.mapping, page.seq, page.finished)
-    number = refold(connection, page.destination, page.touched, now)
+    number = refold(connection, page.destination, page.touched, now, page.renewed)
+    begin_revisions(connection, page.destination, page.stopped, now)
     if page.checkpoint is not None:
         _move_checkpoint(connection, page, page.checkpoint, now)
-    check_revisions(connection, page.destination)
+    if page.touched or page.renewed or page.stopped:  # else no target has moved, and the sum looks at all of them
+        check_revisions(connection, page.destination)
     return number
 
 
@@ -174,7 +190,8 @@ def _keep_records(connection: Connection, page: PageCommit, at: str) -> None:
         " since=CASE WHEN excluded.state=state THEN since ELSE excluded.since END,"
         " retracted_at=CASE WHEN excluded.state='retracted' AND state<>'retracted' THEN excluded.since"
         " ELSE retracted_at END",
-        [(*row, at) for row in page.kept],
+        # in the order of the file: the other way round, as lists come, leaves its pages half empty
+        [(*row, at) for row in sorted(page.kept, key=attrgetter("id"))],
     )
     execute_many(
         connection,

@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection
 
+from syncengine.state.attempts import give_up
+from syncengine.state.delivered import NOTHING_DELIVERED
+from syncengine.state.doubts import IN_DOUBT
 from syncengine.state.models import iso
 from syncengine.state.reconciling import lift_deleted
-from syncengine.state.targets import NOTHING_DELIVERED
 
 
 class Reject(NamedTuple):
@@ -97,6 +99,8 @@ def _release(connection: Connection, reject: Reject, now: dt.datetime) -> None:
             "UPDATE record SET digest='' WHERE mapping=? AND id=?", (reject.mapping, reject.record)
         )
         return
+    if reject.code == IN_DOUBT and reject.key is not None:  # a person says that it had no effect, or may have a second
+        give_up(connection, reject.destination, reject.key)
     if reject.code == "gone" and reject.key is not None:  # a person says that it is to be there again: begin anew
         lift_deleted(connection, reject.destination, reject.key)
         connection.exec_driver_sql(

@@ -1,29 +1,32 @@
-"""Who is about to be taken out of groups: known before the first such request, so that too many can wait for a yes."""
+"""Who may be about to be removed from something: known before the first such request, so that too many can wait for a
+yes.
+"""
 
 import datetime as dt
 
-import msgspec
 from sqlalchemy import Connection
 
-from mappings.fold import Desired, group_identity
 from syncengine.state.bulk import fetch
 from syncengine.state.models import iso
+from syncengine.state.targets import TARGET_COLUMNS, Target, read_targets
 
-_desired = msgspec.json.Decoder(Desired)
 
-
-def leaving(connection: Connection, destination: str, now: dt.datetime) -> frozenset[str]:
-    """The pending targets that are in a group by us which nothing asks for any more."""
+def candidates(connection: Connection, destination: str, after: str, limit: int, now: dt.datetime) -> list[Target]:
+    """The next pending targets, by key, that are in a group by us which nothing asks for by that title any more, or
+    about which a record says that they are to leave groups, to be in some only, or to be stopped.
+    """
     rows = fetch(
         connection,
-        # CROSS JOIN keeps SQLite to this order: what is pending is mostly little, and memberships are many
-        "SELECT t.key, m.title, t.desired FROM target t CROSS JOIN membership m"
-        " WHERE t.destination=? AND t.state='pending' AND (t.due_at IS NULL OR t.due_at<=?)"
-        " AND m.destination=t.destination AND m.key=t.key AND m.state IN ('ours', 'maybe')"
-        " AND m.title NOT IN (SELECT value FROM json_each(t.desired, '$.groups'))",
-        (destination, iso(now)),
+        f"SELECT {TARGET_COLUMNS} FROM target t"  # noqa: S608 - a constant
+        " WHERE destination=? AND state='pending' AND key>? AND (due_at IS NULL OR due_at<=?) AND ("
+        # what is not asked for is not in the text at all, and a quote inside a value has a backslash before it
+        " instr(desired, '\"stop\":') OR instr(desired, '\"leave\":') OR instr(desired, '\"exact\":') OR EXISTS"
+        " (SELECT 1 FROM membership m WHERE m.destination=t.destination AND m.key=t.key AND m.state IN ('ours','maybe')"
+        " AND m.title NOT IN (SELECT value FROM json_each(t.desired, '$.groups'))))"
+        " ORDER BY key LIMIT ?",
+        (destination, after, iso(now), limit),
     )
-    return frozenset(key for key, title, desired in rows if not _asks_for(_desired.decode(desired), title))
+    return read_targets(connection, destination, rows)
 
 
 def delivered_number(connection: Connection, destination: str) -> int:
@@ -34,9 +37,3 @@ def delivered_number(connection: Connection, destination: str) -> int:
         (destination,),
     )
     return int(rows[0][0])
-
-
-def _asks_for(desired: Desired, title: str) -> bool:
-    """Whether it is the same group by another spelling."""
-    identity = group_identity(title)
-    return any(group_identity(other) == identity for other in desired.groups)

@@ -5,12 +5,22 @@ What a provider's list said once stays until the provider says *subscribed* agai
 
 import datetime as dt
 from collections.abc import Collection, Sequence
+from typing import Final
 
 from sqlalchemy import Connection
 
 from syncengine.contracts import Suppression
 from syncengine.state.bulk import as_list, execute_many, fetch
 from syncengine.state.models import iso
+
+_REMEMBER: Final = "INSERT INTO suppression(destination, key, reason, since)"
+_BESIDE: Final = (
+    "ON CONFLICT(destination, key) DO UPDATE SET said=excluded.reason"
+    " WHERE reason NOT IN ('unsubscribed','bounced') AND said IS NULL"
+)
+"""Who is suppressed already stays so for the same reason. Only one that a person may lift doesn't cover what the
+provider says.
+"""
 
 
 def start_lists(connection: Connection, destination: str) -> None:
@@ -40,8 +50,7 @@ def add_listed(connection: Connection, destination: str, rows: Sequence[Suppress
 def take_lists(connection: Connection, destination: str, now: dt.datetime) -> int:
     """The lists were read to their end: remember whoever is new on them. Returns how many that are."""
     return connection.exec_driver_sql(
-        "INSERT OR IGNORE INTO suppression(destination, key, reason, since)"
-        " SELECT destination, key, reason, ? FROM listed WHERE destination=?",
+        f"{_REMEMBER} SELECT destination, key, reason, ? FROM listed WHERE destination=? {_BESIDE}",  # noqa: S608
         (iso(now), destination),
     ).rowcount
 
@@ -78,6 +87,16 @@ def suppressed(connection: Connection, destination: str, keys: Collection[str]) 
         )
     )
     return found
+
+
+def listed(connection: Connection, destination: str, keys: Collection[str]) -> list[Suppression]:
+    """Which of these keys stand on the provider's lists as they were read last in this process."""
+    _make_room(connection)
+    rows = connection.exec_driver_sql(
+        "SELECT key, reason FROM listed WHERE destination=? AND key IN (SELECT value FROM json_each(?))",
+        (destination, as_list(keys)),
+    )
+    return [Suppression(key, reason) for key, reason in rows]
 
 
 def to_confirm(connection: Connection, destination: str, limit: int) -> list[str]:
@@ -123,6 +142,21 @@ def suppress(connection: Connection, destination: str, rows: Sequence[Suppressio
     """Remember what the provider said of single addresses."""
     execute_many(
         connection,
-        "INSERT OR IGNORE INTO suppression(destination, key, reason, since) VALUES(?,?,?,?)",
+        f"{_REMEMBER} VALUES(?,?,?,?) {_BESIDE}",
         [(destination, row.key, row.reason, iso(now)) for row in rows],
     )
+
+
+def lift_decided(connection: Connection, destination: str, key: str, reason: str) -> bool:
+    """A person lifts a reason that only a person may; what the provider says beside it stands from then on. False where
+    it isn't suppressed for that reason.
+    """
+    lifted = [
+        connection.exec_driver_sql(statement, (destination, key, reason)).rowcount
+        for statement in (
+            "UPDATE suppression SET reason=said, said=NULL"
+            " WHERE destination=? AND key=? AND reason=? AND said IS NOT NULL",
+            "DELETE FROM suppression WHERE destination=? AND key=? AND reason=?",
+        )
+    ]
+    return any(lifted)

@@ -3,15 +3,17 @@
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection
 
-from mappings.fold import Consent, Desired, Draft, LiveDraft, Scalar, better, fold
-from syncengine.contracts import Outcome, Part
+from mappings.fold import Consent, Desired, Draft, LiveDraft, fold, renew
+from syncengine.contracts import Outcome
 from syncengine.errors import StateError
 from syncengine.state.bulk import as_list, execute_many, fetch
+from syncengine.state.delivered import NOTHING_DELIVERED, Delivered, decode_delivered, keep_delivered, still_asked
 from syncengine.state.models import iso
 
 AFTER_RETRY = dt.timedelta(minutes=1)
@@ -20,19 +22,9 @@ LONGEST_RETRY = dt.timedelta(hours=6)
 
 _draft = msgspec.json.Decoder(Draft)
 _desired = msgspec.json.Decoder(Desired)
-
-
-class Delivered(msgspec.Struct, omit_defaults=True):
-    """What is known to be at the provider. `consent` is the best one that we delivered or read there."""
-
-    present: bool = False
-    express: bool = False
-    fields: dict[str, Scalar] = {}
-    consent: Consent | None = None
-
-
-_delivered = msgspec.json.Decoder(Delivered)
-NOTHING_DELIVERED = msgspec.json.encode(Delivered()).decode()
+TARGET_COLUMNS = "key, desired, desired_rev, delivered, tries"
+FORGET_REJECT = "DELETE FROM reject WHERE destination=? AND key=? AND record IS NULL AND code<>'in_doubt'"
+"""A doubt is about what was sent, and stays whatever is wanted since."""
 
 
 class Membership(NamedTuple):
@@ -51,9 +43,19 @@ class Target(NamedTuple):
     tries: int
 
 
-def refold(connection: Connection, destination: str, keys: Collection[str], now: dt.datetime) -> int:
-    """Fold the live drafts of these keys anew; a different result is a new revision. Returns how many there were."""
-    if not keys:
+def refold(
+    connection: Connection,
+    destination: str,
+    keys: Collection[str],
+    now: dt.datetime,
+    renewed: Mapping[str, Sequence[Consent]] = MappingProxyType({}),
+) -> int:
+    """Fold the live drafts of these keys anew; a different result is a new revision. Returns how many there were.
+
+    A key that drafts only renew (`Draft.renews`) has no target: they make nobody. `renewed`: keys to which nothing but
+    new drafts of that kind came, with their consents; their other drafts, of which there may be many, are not read.
+    """
+    if not keys and not renewed:
         return 0
     at = iso(now)
     drafts = _live_drafts(connection, destination, keys)
@@ -63,15 +65,19 @@ def refold(connection: Connection, destination: str, keys: Collection[str], now:
             connection,
             "SELECT key, desired, desired_rev, state FROM target WHERE destination=?"
             " AND key IN (SELECT value FROM json_each(?))",
-            (destination, as_list(keys)),
+            (destination, as_list({*keys, *renewed})),
         )
     }
     fresh: list[tuple[str, ...]] = []
     moved: list[tuple[str, ...]] = []
     ended: dict[str, int] = defaultdict(int)
-    for key in keys:
-        desired = msgspec.json.encode(fold(drafts.get(key, ()))).decode()
+    for key in sorted({*keys, *renewed}):  # in the order of the file: each of its pages is changed once
+        live = drafts.get(key, ())
         before = stored.get(key)
+        if before is None and all(each.draft.renews for each in live):
+            continue
+        wanted = fold(live) if before is None or key in keys else renew(_desired.decode(before[0]), renewed[key])
+        desired = msgspec.json.encode(wanted).decode()
         if before is None:
             fresh.append((destination, key, desired, at))
         elif before[0] != desired:
@@ -89,11 +95,7 @@ def refold(connection: Connection, destination: str, keys: Collection[str], now:
         " code=NULL WHERE destination=? AND key=?",
         moved,
     )
-    execute_many(
-        connection,
-        "DELETE FROM reject WHERE destination=? AND key=? AND record IS NULL",
-        [(destination, row[3]) for row in moved],
-    )
+    execute_many(connection, FORGET_REJECT, [(destination, row[3]) for row in moved])
     count(connection, destination, {**ended, "revisions": len(fresh) + len(moved)})
     return len(fresh) + len(moved)
 
@@ -118,15 +120,20 @@ def pending(connection: Connection, destination: str, after: str, limit: int, no
     """The next targets to deliver, by key: those due, and in no request whose end is unknown."""
     rows = fetch(
         connection,
-        "SELECT key, desired, desired_rev, delivered, tries FROM target t"
+        f"SELECT {TARGET_COLUMNS} FROM target t"  # noqa: S608 - a constant of this module
         " WHERE destination=? AND state='pending' AND key>? AND (due_at IS NULL OR due_at<=?) AND NOT EXISTS"
         " (SELECT 1 FROM attemptpart p WHERE p.destination=t.destination AND p.key=t.key AND p.state='open')"
         " ORDER BY key LIMIT ?",
         (destination, after, iso(now), limit),
     )
+    return read_targets(connection, destination, rows)
+
+
+def read_targets(connection: Connection, destination: str, rows: Sequence[Any]) -> list[Target]:
+    """Targets with their memberships, of rows of `TARGET_COLUMNS`."""
     members = memberships(connection, destination, [row[0] for row in rows])
     return [
-        Target(row[0], _desired.decode(row[1]), row[2], _delivered.decode(row[3]), members.get(row[0], {}), row[4])
+        Target(row[0], _desired.decode(row[1]), row[2], decode_delivered(row[3]), members.get(row[0], {}), row[4])
         for row in rows
     ]
 
@@ -144,46 +151,36 @@ def memberships(connection: Connection, destination: str, keys: Collection[str])
     return found
 
 
-def delivered_of(connection: Connection, destination: str, keys: Collection[str]) -> dict[str, Delivered]:
-    """What is known to be at the provider of these keys."""
-    return {
-        key: _delivered.decode(body)
-        for key, body in fetch(
-            connection,
-            "SELECT key, delivered FROM target WHERE destination=? AND key IN (SELECT value FROM json_each(?))",
-            (destination, as_list(keys)),
-        )
-    }
-
-
-def better_delivered(before: Delivered, part: Part) -> Delivered:
-    """What is there after one more part took effect. A part that only leaves groups says nothing of the rest."""
-    if not part.adds:
-        return before
-    return Delivered(
-        present=True,
-        express=before.express,
-        fields={**before.fields, **part.fields},
-        consent=better(before.consent, part.consent),
-    )
-
-
-def keep_delivered(connection: Connection, destination: str, delivered: Mapping[str, Delivered]) -> None:
-    """Store what is known to be at the provider."""
-    execute_many(
+def stopped(connection: Connection, destination: str, keys: Collection[str]) -> frozenset[str]:
+    """Those of these keys that are to be unsubscribed or erased."""
+    rows = fetch(
         connection,
-        "UPDATE target SET delivered=? WHERE destination=? AND key=?",
-        [(msgspec.json.encode(value).decode(), destination, key) for key, value in delivered.items()],
+        "SELECT key FROM target WHERE destination=? AND key IN (SELECT value FROM json_each(?))"
+        " AND json_extract(desired, '$.stop') IS NOT NULL",
+        (destination, as_list(keys)),
     )
+    return frozenset(row[0] for row in rows)
+
+
+def forget_settled(connection: Connection, destination: str, slice_: Sequence[Target]) -> list[Target]:
+    """Forget what was done about groups and that no record asks for any more, and give all back as they are then."""
+    fresh = [target._replace(delivered=still_asked(target.delivered, target.desired)) for target in slice_]
+    changed = {new.key: new.delivered for new, old in zip(fresh, slice_, strict=True) if new.delivered != old.delivered}
+    keep_delivered(connection, destination, changed)
+    return fresh
 
 
 class Ending(NamedTuple):
-    """How one revision of a target ended; an outcome, or `there` where nothing had to be sent."""
+    """How one revision of a target ended; an outcome, or `there` where nothing had to be sent.
+
+    `after`: when to look again at one that is to be tried again; None: later with every try.
+    """
 
     outcome: Outcome
     revision: int
     tries: int = 0
     there: bool = False
+    after: dt.timedelta | None = None
 
 
 def conclude(connection: Connection, destination: str, endings: Iterable[Ending], now: dt.datetime) -> None:
@@ -191,11 +188,11 @@ def conclude(connection: Connection, destination: str, endings: Iterable[Ending]
     at = iso(now)
     moves: list[tuple[object, ...]] = []
     rejects: list[tuple[object, ...]] = []
-    for outcome, revision, tries, there in endings:
+    for outcome, revision, tries, there, after in endings:
         state: str = "there" if there else outcome.status
         due = None
         if state == "retry":
-            due = iso(now + min(AFTER_RETRY * 2**tries, LONGEST_RETRY))
+            due = iso(now + (after or min(AFTER_RETRY * 2**tries, LONGEST_RETRY)))
         if state in {"retry", "in_doubt"}:  # an open attempt keeps what is in doubt; once it is settled nothing waits
             state = "pending"
         reached = revision if state in {"delivered", "there"} else None
@@ -216,17 +213,32 @@ def conclude(connection: Connection, destination: str, endings: Iterable[Ending]
             "UPDATE target SET delivered_rev=? WHERE destination=? AND key=? AND desired_rev<>?",
             [(row[0], *row[6:]) for row in moves if row[0] is not None],
         )
-    execute_many(
-        connection,
-        "DELETE FROM reject WHERE destination=? AND key=? AND record IS NULL",
-        [row[4:6] for row in rejects],
-    )
+    execute_many(connection, FORGET_REJECT, [row[4:6] for row in rejects])
     execute_many(
         connection,
         "INSERT INTO reject(destination, key, code, field, message, at) SELECT destination, key, ?, ?, ?, ?"
         " FROM target WHERE destination=? AND key=? AND desired_rev=?",
         rejects,
     )
+
+
+def begin_revisions(connection: Connection, destination: str, keys: Collection[str], now: dt.datetime) -> None:
+    """What should be stays the same, and is looked at once more; a revision that is pending already does for that."""
+    ended = fetch(
+        connection,
+        "SELECT key, state FROM target WHERE destination=? AND state<>'pending'"
+        " AND key IN (SELECT value FROM json_each(?))",
+        (destination, as_list(keys)),
+    )
+    execute_many(
+        connection,
+        "UPDATE target SET desired_rev=desired_rev+1, state='pending', due_at=NULL, tries=0, code=NULL, changed_at=?"
+        " WHERE destination=? AND key=?",
+        [(iso(now), destination, key) for key, _ in ended],
+    )
+    execute_many(connection, FORGET_REJECT, [(destination, key) for key, _ in ended])
+    states = [state for _, state in ended]
+    count(connection, destination, {"revisions": len(ended), **{state: states.count(state) for state in set(states)}})
 
 
 def count(connection: Connection, destination: str, ended: Mapping[str, int]) -> None:
@@ -273,5 +285,5 @@ def check_revisions(connection: Connection, destination: str) -> None:
 
 
 def groups_of(targets: Sequence[Target]) -> frozenset[str]:
-    """All titles that these targets should be in."""
-    return frozenset(title for target in targets for title in target.desired.groups)
+    """All groups that these targets should be in, or out of."""
+    return frozenset(title for target in targets for title in (*target.desired.groups, *target.desired.leave))

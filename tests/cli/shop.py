@@ -12,16 +12,19 @@ from typing import Any
 from connectors.cyberimpact.sandbox import CyberimpactSandbox
 from connectors.impact.sandbox import ImpactSandbox
 from syncengine.cli.sandbox import start_sandboxes
-from syncengine.sandbox.people import COLUMNS
+from syncengine.sandbox.people import COLUMNS as USUAL
 from tests.cli.conftest import Ended, Program
 
 CAMPAIGN = "1000"
 OTHER_RECIPES = re.compile(r"\n\[mappings\.(?!new-customers\])[^\]]+\]\n(?:[^\[\n].*\n)*")
 """Mappings of other recipes in the configuration that the sandboxes write."""
-YESTERDAY = dt.timedelta(days=1)
+EARLIER = dt.timedelta(days=2)
+"""Two days: another calendar day than `SINCE` gives, also just after midnight."""
 SINCE = dt.timedelta(minutes=30)
 """Inside what the next sync reads: behind the margin at its end, before the overlap at its beginning."""
 MAIL = 'connector = "cyberimpact"\n'
+COLUMNS = (*USUAL, "wants_news")
+"""Of the customers file: `wants_news` is read by a mapping of docs/cyberimpact.md."""
 SETTLED = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 """When the directory of customers was written: long ago, so that nobody waits for its writer to end."""
 
@@ -52,7 +55,7 @@ class Shop:
         self._customers[customer] = row
         self._write()
 
-    def sells(self, customer: str, *, ago: dt.timedelta = YESTERDAY, **others: Any) -> str:
+    def sells(self, customer: str, *, ago: dt.timedelta = EARLIER, **others: Any) -> str:
         """impact.com tracks a purchase; its id."""
         moment = (dt.datetime.now(dt.UTC) - ago).replace(microsecond=0)
         order = others.pop("oid", f"order-{len(self.impact.book.actions)}")

@@ -2,13 +2,29 @@
 
 import datetime as dt
 import json
+import re
 from typing import Any
 
 import pytest
 
+from connectors.impact.sandbox.book import Partner
 from syncengine.sandbox.kit import Fault
 from tests.cli.shop import SINCE, Shop
 
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+OTHERS = """
+[mappings.others]
+use = "new-customers"
+start = "2020-01-01"
+tests = []
+set_once = []
+[mappings.others.fields]
+email        = "{{ customer.email }}"
+groups       = ["Others"]
+relationType = "active-clients"
+consentDate  = "{{ EventDate }}"
+consentProof = "action {{ Id }}"
+"""
 GROUPS = ["Affiliate customers", "Partner: Acme Partner"]
 
 
@@ -60,11 +76,12 @@ def test_plan_tells_of_everybody_what_would_happen_and_why(busy: Shop) -> None:
     assert by_who[ids[4]]["why"] == "email: Not an e-mail address."
     assert by_who[ids[5]]["why"] == "no lookup knows it yet"
     assert plan["totals"] == {
-        "create": 1, "change": 1, "left out": 2, "reject": 1, "wait": 1, "leave alone": 0,
+        "create": 1, "change": 1, "ask": 0, "unsubscribe": 0, "delete": 0,
+        "left out": 2, "reject": 1, "wait": 1, "leave alone": 0,
     }  # fmt: skip
     counts = plan["mappings"][0]["counts"]
-    assert {name: counts[name] for name in ("read", "drafted", "filtered", "rejected", "waiting", "suppressed")} == {
-        "read": 7, "drafted": 3, "filtered": 1, "rejected": 1, "waiting": 1, "suppressed": 1,
+    assert {name: counts[name] for name in ("read", "drafted", "renewals", "rejected", "waiting", "suppressed")} == {
+        "read": 7, "drafted": 4, "renewals": 1, "rejected": 1, "waiting": 1, "suppressed": 1,
     }  # fmt: skip
 
 
@@ -123,13 +140,25 @@ def test_the_limit_is_of_rows_and_never_of_totals(shop: Shop) -> None:
     assert shop("plan", "--limit", "0").out.count("@example.com") == 5
 
 
+def test_somebody_who_is_left_out_is_one_row_however_often_they_bought(shop: Shop) -> None:
+    shop.knows("C1", "dan@example.com", opted_out="yes")
+    for _ in range(3):
+        shop.sells("C1")
+    plan = planned(shop)
+    assert whats(plan) == {"dan@example.com": "left out"}
+    assert (len(plan["rows"]), plan["totals"]["left out"]) == (1, 1)
+    assert plan["mappings"][0]["counts"]["suppressed"] == 3
+
+
 def test_plan_reads_well_for_people(busy: Shop) -> None:
     told = busy("plan")
     lines = {line.split()[0]: line.split() for line in told.out.splitlines() if line}
     assert lines["who"][:3] == ["who", "what", "why"]
     assert lines["cleo@example.com"] == ["cleo@example.com", "left", "out", "unsubscribed"]
     assert "If sync ran now: 1 created, 1 changed, 2 left out, 1 rejected, 1 waiting." in told.out
-    assert "7 read = 1 filtered + 1 waiting + 1 rejected + 1 suppressed + 3 drafted" in told.out
+    assert "7 read = 1 waiting + 1 rejected + 1 suppressed + 4 drafted" in told.out
+    assert "\n  1 of those drafted renew a consent where there is one, and create nobody\n" in told.out
+    assert not CONTROL.search(told.out)
     assert told.out.rstrip().endswith("Nothing was written. Next: syncengine sync")
 
 
@@ -157,3 +186,54 @@ def test_a_plan_that_could_read_nothing_never_says_that_all_is_well(shop: Shop) 
     told = shop("plan").out
     assert "all is as it should be" not in told
     assert "This plan is not complete. Missing: " in told
+
+
+UNREAD = "who said no could not be read, so delivering would stop at the first contact to add."
+
+
+def hide_lists(shop: Shop, times: int = 100) -> None:
+    shop.cyberimpact.faults.add(Fault(kind="malformed", path="unsubscribed", times=times))
+
+
+def test_a_plan_without_the_lists_of_who_said_no_says_that_delivering_would_stop(shop: Shop) -> None:
+    shop.knows("C1", "ana@example.com")
+    shop.sells("C1")
+    hide_lists(shop)
+    told, data, real = shop("plan"), shop("plan", "--json"), shop("sync")
+    assert told.code == data.code == real.code == 1
+    assert "This plan is not complete. Missing: cyberimpact.contacts." in told.out
+    assert json.loads(data.out)["destinations"][0]["failure"]["code"] == "not_json"
+    assert UNREAD not in told.out
+
+
+def test_a_plan_that_adds_nobody_says_all_the_same_that_the_lists_could_not_be_read(shop: Shop) -> None:
+    hide_lists(shop)
+    told, data, real = shop("plan"), json.loads(shop("plan", "--json").out), shop("sync")
+    assert told.code == real.code == 0
+    for each in (told, real):
+        assert f"Warning: cyberimpact.contacts: {UNREAD} The answer (status 200, " in each.out
+    assert "all is as it should be" not in told.out
+    (destination,) = data["destinations"]
+    assert (destination["failure"], destination["unlisted"]["code"]) == (None, "not_json")
+
+
+def test_lists_that_could_be_read_after_all_are_no_matter(shop: Shop) -> None:
+    shop.knows("C1", "ana@example.com")
+    shop.sells("C1")
+    hide_lists(shop, times=1)
+    told = shop("plan")
+    assert (told.code, UNREAD in told.out) == (0, False)
+    assert "If sync ran now: 1 created." in told.out
+
+
+def test_whoever_is_there_by_others_is_told_so_also_where_several_pages_speak_of_them(shop: Shop) -> None:
+    shop.knows("C1", "ana@example.com")
+    shop.cyberimpact.admin.add("ana@example.com")
+    shop.sells("C1")
+    shop.config.write_text(f"{shop.config.read_text()}{OTHERS}")
+    (row,) = planned(shop)["rows"]
+    assert (row["what"], row["why"]) == ("change", "there already, not by us")
+    assert shop("sync").code == 0
+    shop.sells("C1", ago=SINCE, partner=Partner("9", "Café Élan"))
+    (row,) = planned(shop)["rows"]
+    assert (row["what"], row["why"]) == ("change", "its records say something new")

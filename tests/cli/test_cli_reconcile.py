@@ -66,7 +66,7 @@ def test_who_was_deleted_is_named_and_a_person_can_lift_it(delivered: Shop) -> N
 def test_nobody_to_lift_is_an_error_with_a_next_step(delivered: Shop) -> None:
     ended = delivered("reconcile", "--allow", ANA)
     assert ended.code == 1
-    assert "Nobody of that address is recorded as deleted by hand." in ended.err
+    assert "Nothing of that address can be lifted" in ended.err
     assert "syncengine explain" in ended.err
 
 
@@ -131,7 +131,7 @@ def test_sync_asks_for_a_yes_and_plan_says_so(delivered: Shop) -> None:
         delivered.impact.book.reverse(action, at=dt.datetime.now(dt.UTC).replace(microsecond=0) - SINCE)
     planned = delivered("plan")
     assert planned.code == 1
-    assert "too many would leave groups at once: waits for sync --yes" in planned.out
+    assert "too many would be removed at once: waits for sync --yes" in planned.out
     assert "2 of 2 contacts would be taken out of groups at once, more than 1 and 10%" in planned.out
     assert "not complete" not in planned.out
     before = delivered.cyberimpact.writes()

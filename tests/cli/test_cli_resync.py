@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,16 +16,23 @@ from typer.testing import CliRunner
 
 from syncengine.cli.app import app
 from syncengine.cli.progress import Estimate, describe_progress
+from syncengine.cli.resync import _look
 from syncengine.clock import SystemClock
 from syncengine.contracts import Checkpoint, Page, Record
 from syncengine.engine.report import Headway, Progress
 from syncengine.failpoints import DIED
+from syncengine.state import runs
+from syncengine.state.backfills import ask_backfill
 from syncengine.state.locks import Locks, range_lock
 from tests.cli.conftest import Program
 from tests.cli.desk_setup import ENVIRON, known_desk
 from tests.cli.shop import Shop
 from tests.clock import NOON
+from tests.engine.conftest import world
+from tests.engine.world import World
 from tests.forking import Process
+
+__all__ = ["world"]  # a fixture
 
 DAY = dt.timedelta(days=1)
 RANGE = range_lock("new-customers")
@@ -292,3 +300,16 @@ def test_the_time_left_is_that_of_the_pace_since_somebody_watches() -> None:
     assert estimate.left(0.5) is None  # it may have been half through before
     assert estimate.left(0.5) is None
     assert estimate.left(0.6) == dt.timedelta(seconds=80)
+
+
+async def test_a_range_that_waits_for_live_work_shows_no_counts_of_an_earlier_one(world: World) -> None:
+    store, now, seen = world.store, world.clock.now(), list[Progress]()
+    asked = store.write_now(ask_backfill, "sales", now - DAY, now, False, now)
+    earlier = store.write_now(runs.start_run, "sales", "resync", now)
+    store.write_now(runs.end_run, earlier, "done", {"read": 900}, None, now)
+    opened: Any = SimpleNamespace(store=store)
+    await _look(opened, "sales", asked, seen.append)
+    own = store.write_now(runs.start_run, "sales", "resync", now)
+    store.write_now(runs.keep_counts, own, {"read": 3})
+    await _look(opened, "sales", asked, seen.append)
+    assert [progress.counts for progress in seen] == [{}, {"read": 3}]

@@ -101,7 +101,7 @@ def test_a_signal_finishes_the_batch_in_hand_and_the_next_sync_goes_on(sold: Sho
         out, err = process.communicate(timeout=SECONDS)
     assert process.returncode in {0, 3}
     assert "Stopping: the batch in hand is finished first." in err
-    assert "Stopped as asked. The next sync goes on from here." in out
+    assert "Stopped as asked. The same command goes on from here." in out
     assert not sold.cyberimpact.contacts()
     sold.impact.faults.clear()
     sold("sync")

@@ -30,6 +30,7 @@ def test_the_requests_of_each_mapping_are_told_and_kept(shop: Shop) -> None:
     shop.knows("C1", "ana@example.com")
     shop.sells("C1")
     shop("sync")
+    assert sums(shop) == shop.requests()
     asked = len(shop.impact.seen)
     ended = shop("sync")
     (counts,) = (json.loads(run["counts"]) for run in runs(shop)[-1:])
@@ -39,6 +40,19 @@ def test_the_requests_of_each_mapping_are_told_and_kept(shop: Shop) -> None:
     again = json.loads(shop("sync", "--json").out)
     assert again["mappings"][0]["requests"]["impact"] == 3
     assert sum(again["mappings"][0]["requests"].values()) <= again["requests"]["requests"]
+    assert shop("reconcile").code == 0
+    assert sums(shop) == shop.requests()
+
+
+def sums(shop: Shop) -> int:
+    """All requests of all runs, which are the same by connection and as a whole."""
+    every = [json.loads(run["counts"]) for run in runs(shop)]
+    by_connection = [
+        sum(number for name, number in counts.items() if name.removeprefix("targets_").startswith("requests_to_"))
+        for counts in every
+    ]
+    assert by_connection == [counts["requests"] for counts in every]
+    return sum(by_connection)
 
 
 def runs(shop: Shop) -> list[sqlite3.Row]:

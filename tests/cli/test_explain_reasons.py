@@ -11,8 +11,8 @@ from syncengine.cli.explaining.letter import write_letter
 from syncengine.cli.explaining.reasons import Heard, Reasons, find_reasons
 from syncengine.cli.explaining.words import Language
 from syncengine.contracts import Dossier, Mail
+from syncengine.state.delivered import Delivered
 from syncengine.state.reports import AttemptNote, Explanation, MembershipNote, RecordNote, TargetNote
-from syncengine.state.targets import Delivered
 
 TORONTO = ZoneInfo("America/Toronto")
 LETTERS, JO = "mail.contacts", "jo@example.com"
@@ -180,6 +180,17 @@ def test_mail_that_came_before_we_added_them_is_not_blamed_on_us() -> None:
     text = " ".join(write_letter(told, Language.EN, TORONTO, {}, on_day=False).paragraphs)
     assert "We added your address to it only on June 1, 2026, after that mail" in text
     assert "No consent that stood on May 20, 2026 is on record." in text
+
+
+@pytest.mark.parametrize("member", ["Acme", "Acme\x1fpartner:7"])
+def test_a_group_that_has_a_key_by_now_is_the_one_that_was_joined_by_its_title(member: str) -> None:
+    dossier = Dossier("subscribed", groups={"VIP\x1fpartner:7" if "\x1f" in member else "Acme\x1fpartner:7": None})
+    heard = Heard(dossier, [Mail("1", "June", at("2026-06-20"), groups=tuple(dossier.groups))])
+    (group,) = reasons(
+        bought("1", "2026-06-01", groups=(member,)), target=contact("2026-06-01", **{member: "ours"}), heard=heard
+    ).groups
+    assert (group.title, group.how, group.there) == ("VIP" if "\x1f" in member else "Acme", "ours", True)
+    assert [source.record for source in group.sources] == ["1"]
 
 
 def test_lists_in_which_the_address_is_not_found_are_named() -> None:

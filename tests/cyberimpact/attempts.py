@@ -98,7 +98,9 @@ class Guard(httpx.AsyncBaseTransport):
         if request.method != "GET":
             if path == "/batches":
                 body = json.loads(request.content)
-                self.book.sending({member["email"] for member in body["members"]})
+                self.book.sending(set(body["ids"]) if "ids" in body else {row["email"] for row in body["members"]})
+            elif path == "/members/optins":
+                self.book.sending({json.loads(request.content)["email"]})
             elif path != "/groups":
                 self.book.sending({unquote(path.split("/")[2])})
         return await self._inner.handle_async_request(request)

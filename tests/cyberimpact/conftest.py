@@ -15,7 +15,7 @@ from connectors.cyberimpact.connection import CyberimpactConnection, Cyberimpact
 from connectors.cyberimpact.consent import state_consent
 from connectors.cyberimpact.contacts import Contacts
 from connectors.cyberimpact.sandbox import CyberimpactSandbox
-from syncengine.contracts import Change, Consent, Context, Outcome
+from syncengine.contracts import Change, Consent, Context, Memory, Outcome, Stop
 from syncengine.http import HttpFactory
 from syncengine.sandbox.kit import Server
 from tests.clock import NOON, FakeClock
@@ -26,12 +26,12 @@ SIGNING_KEY = "made-up-signing-key-of-thirty-two-bytes"
 
 
 class NoMemory:
-    """The connector keeps nothing there."""
+    """Nothing is known, and the connector keeps nothing there."""
 
     folder = Path("unused")
 
     async def get(self, key: str) -> str | None:
-        raise AssertionError(key)
+        return None
 
     async def put(self, key: str, value: str) -> None:
         raise AssertionError(key)
@@ -45,12 +45,14 @@ def mint(expires: dt.datetime | None = NOON + dt.timedelta(days=3650)) -> str:
     return jwt.encode(claims, SIGNING_KEY, algorithm="HS256")
 
 
-def connection(clock: FakeClock, transport: httpx.AsyncBaseTransport | None, **settings: Any) -> CyberimpactConnection:
-    """A connection with a made-up token, unless `settings` has another."""
+def connection(
+    clock: FakeClock, transport: httpx.AsyncBaseTransport | None, memory: Memory | None = None, **settings: Any
+) -> CyberimpactConnection:
+    """A connection with a made-up token, unless `settings` has another. Without a `memory` it may keep nothing."""
     connector = CyberimpactConnector()
     http = HttpFactory("connections.cyberimpact", clock, {}, transport)
     checked = connector.Settings(**{"token": mint(), **settings})
-    return connector.connect(checked, Context(http, NoMemory(), clock, TORONTO))
+    return connector.connect(checked, Context(http, memory or NoMemory(), clock, TORONTO))
 
 
 def contacts_of(connection: CyberimpactConnection) -> Contacts:
@@ -71,8 +73,14 @@ def change(
     consent: Consent | None = None,
     create: bool = True,
     renew: bool = True,
+    **verbs: Any,
 ) -> Change:
-    return Change(key, 1, create, fields or {}, frozenset(join), frozenset(leave), consent, renew)
+    return Change(key, 1, create, fields or {}, frozenset(join), frozenset(leave), consent, renew, **verbs)
+
+
+def stop(key: str, kind: Stop = "unsubscribe") -> Change:
+    """Somebody is to be unsubscribed or erased."""
+    return change(key, create=False, renew=False, stop=kind)
 
 
 async def deliver(contacts: Contacts, changes: list[Change], book: Book) -> dict[str, Outcome]:
@@ -125,9 +133,11 @@ async def connect(
     """Opens the destination at the sandbox; every request with effect passes the guard."""
     opened: list[CyberimpactConnection] = []
 
-    def _connect(clock: FakeClock = clock, guard: Guard | None = None, **settings: Any) -> Contacts:
+    def _connect(
+        clock: FakeClock = clock, guard: Guard | None = None, memory: Memory | None = None, **settings: Any
+    ) -> Contacts:
         chosen = {"token": vendor.settings()["token"], "base_url": vendor_server[1], **settings}
-        opened.append(connection(clock, guard or Guard(book), **chosen))
+        opened.append(connection(clock, guard or Guard(book), memory, **chosen))
         return contacts_of(opened[-1])
 
     yield _connect

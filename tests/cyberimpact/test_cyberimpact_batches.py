@@ -275,6 +275,19 @@ async def test_a_batch_without_rows_is_waited_for(
     assert len(vendor.faults.injected) == 5
 
 
+@pytest.mark.parametrize("word", ["NEW", "PROCESSING"])
+async def test_a_batch_that_shows_only_its_first_rows_is_waited_for(
+    vendor: CyberimpactSandbox, connect: Connect, book: Book, word: str
+) -> None:
+    """Who isn't told of yet would be taken for somebody without the change, and what is on its way for refuted."""
+    asked = '{"batchType":"addMembers","members":[{"email":"p0@example.test"},{"email":"p1@example.test"}]}'
+    body = f'{{"id":1,"status":"{word}","batchJson":{asked},"result":{{"successes":["p0@example.test"],"errors":[]}}}}'
+    vendor.faults.add(Fault(kind="status", status=200, body=body, method="GET", path="/batches", times=3))
+    outcomes = await deliver(connect(), people(2), book)
+    assert {outcome.status for outcome in outcomes.values()} == {"delivered"}
+    assert len(vendor.faults.injected) == 3
+
+
 @pytest.mark.parametrize("status", [404, 410, 422])
 async def test_a_batch_that_is_not_shown_is_in_doubt_after_a_few_looks(
     vendor: CyberimpactSandbox, connect: Connect, book: Book, clock: FakeClock, status: int

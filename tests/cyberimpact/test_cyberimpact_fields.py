@@ -7,9 +7,10 @@ import phonenumbers
 import pytest
 
 from connectors.cyberimpact.consent import RELATION_TYPES, WireConsent, read_consent, stands_against, state_consent
+from connectors.cyberimpact.contact_fields import ContactFields
 from connectors.cyberimpact.countries import COUNTRIES
 from connectors.cyberimpact.dates import EASTERN, add_months, parse_day, parse_moment
-from connectors.cyberimpact.fields import Calendar, ContactFields, make_draft
+from connectors.cyberimpact.fields import Calendar, make_draft
 from syncengine.contracts import Consent, Draft
 from syncengine.errors import Rejected
 
@@ -183,7 +184,7 @@ def test_what_stands_against_ours() -> None:
 def test_every_field_is_described_and_required_ones_have_no_default() -> None:
     assert all(field.description for field in ContactFields.model_fields.values())
     required = {name for name, field in ContactFields.model_fields.items() if field.is_required()}
-    assert required == {"email", "relationType", "consentDate", "consentProof"}
+    assert required == {"email"}  # and the consent, unless a field takes its place
     assert len(RELATION_TYPES) == 12
 
 
@@ -191,3 +192,57 @@ def test_countries_are_those_that_telephones_have() -> None:
     """An independent list; it has three that ISO doesn't."""
     assert set(phonenumbers.SUPPORTED_REGIONS) - COUNTRIES == {"AC", "TA", "XK"}
     assert len(COUNTRIES) == 249
+
+
+@pytest.mark.parametrize(("fields", "stop"), [({"unsubscribe": "Yes"}, "unsubscribe"), ({"delete": True}, "delete")])
+def test_who_is_stopped_is_stopped_whatever_else_the_record_says(fields: dict[str, Any], stop: str) -> None:
+    """A "no" must not fail because something else of the record is wrong."""
+    made = draft(**fields, country="nowhere", groups=["A"], consentDate="never")
+    assert made == Draft("jo@example.com", stop=stop)  # type: ignore[arg-type]  # one of its words
+
+
+def test_of_two_stops_the_stronger_one_counts() -> None:
+    assert draft(unsubscribe="true", delete="1").stop == "delete"
+
+
+@pytest.mark.parametrize("word", ["no", "False", "0", "", None, False])
+def test_a_stop_that_says_no_stops_nobody(word: object) -> None:
+    assert draft(unsubscribe=word, delete=word) == draft()
+
+
+@pytest.mark.parametrize("name", ["unsubscribe", "delete", "replaceGroups", "optin"])
+@pytest.mark.parametrize("word", ["on", "maybe", ["true"], 2])
+def test_another_word_than_yes_or_no_is_refused(name: str, word: object) -> None:
+    with pytest.raises(Rejected) as refused:
+        draft(**{name: word})
+    assert (refused.value.field, refused.value.code) == (name, "not_a_switch")
+
+
+def test_groups_to_leave_and_to_be_in_alone() -> None:
+    made = draft(groups=["A"], leaveGroups=[" B ", "b"], replaceGroups="true")
+    assert (made.groups, made.leave, made.exact) == (("A",), ("B",), True)
+
+
+def test_a_group_cannot_be_joined_and_left_by_one_record() -> None:
+    with pytest.raises(Rejected) as refused:
+        draft(groups=["A"], leaveGroups=["a"])
+    assert (refused.value.field, refused.value.code) == ("leaveGroups", "contradiction")
+
+
+def test_who_is_asked_needs_no_consent() -> None:
+    made = make_draft({"email": "jo@example.com", "optin": "true", "groups": ["A"]}, CALENDAR)
+    assert (made.ask, made.consent, made.groups) == (True, None, ("A",))
+
+
+@pytest.mark.parametrize("name", ["relationType", "consentDate", "consentProof"])
+def test_who_is_asked_states_no_consent(name: str) -> None:
+    with pytest.raises(Rejected) as refused:
+        make_draft({"email": "jo@example.com", "optin": "true", name: LEAST[name]}, CALENDAR)
+    assert (refused.value.field, refused.value.code) == ("optin", "contradiction")
+
+
+@pytest.mark.parametrize("name", ["relationType", "consentDate", "consentProof"])
+def test_whoever_is_neither_stopped_nor_asked_needs_a_consent(name: str) -> None:
+    with pytest.raises(Rejected) as refused:
+        draft(**{name: None}, unsubscribe="no", optin="no")
+    assert (refused.value.field, refused.value.code) == (name, "missing")

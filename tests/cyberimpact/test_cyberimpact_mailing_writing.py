@@ -29,7 +29,7 @@ async def test_nothing_is_sent_unless_it_is_allowed(open_desk: OpenDesk, vendor:
     desk = open_desk()
     with pytest.raises(ConfigError) as raised:
         desk.destination("mailings").draft(OFFER)
-    assert raised.value.problems[0].key == "allow_sending"
+    assert raised.value.problems[0].key == "connections.cyberimpact.allow_sending"
     change = Change("july", 1, True, {"subject": "Offer"}, frozenset(), frozenset(), None, False)
     with pytest.raises(ConfigError, match="allow_sending = true"):
         _ = [each async for each in desk.destination("mailings").apply([change], desk.book)]

@@ -10,7 +10,7 @@ from syncengine.errors import Busy, RateLimited, Transient
 from syncengine.pacing import BACKGROUND
 from syncengine.state import backfills, records, runs
 from syncengine.state.locks import range_lock
-from syncengine.state.reports import mapping_status
+from syncengine.state.status import mapping_status
 from tests.clock import NOON
 from tests.engine.world import Killed, World, nothing
 

@@ -142,6 +142,22 @@ class Fields(BaseModel):
     groups: list[str] = []
     basis: str | None = None
     date: str | None = None
+    leave: list[str] = []
+    exact: str | None = None
+    stop: str | None = None
+    ask: str | None = None
+
+
+def parts_of(change: Change) -> list[Part]:
+    """What a change needs, a request each, in the order in which they leave."""
+    if change.stop:
+        return [Part(change.key, stop=change.stop)]
+    leaves = [Part(change.key, leave=tuple(sorted(change.leave)))] if change.leave else []
+    join = tuple(sorted(change.join))
+    adds = Part(change.key, dict(change.fields), join, (), None if change.ask else change.consent, ask=change.ask)
+    wanted = change.fields or change.join or change.create or change.renew
+    exact = [] if change.exact is None else [Part(change.key, exact=tuple(sorted(change.exact)))]
+    return [*leaves, *([adds] if wanted else []), *exact]
 
 
 class Contact:
@@ -174,6 +190,8 @@ class MemoryDestination:
         self.silent = False
         """Requests take effect, and their answers get lost."""
         self.receipts: dict[str, str] = {}
+        self.asked: dict[str, Part] = {}
+        """Whom the provider has asked by mail, and who has not answered."""
         self.no_groups: set[str] = set()
         """Identities of groups that aren't there any more."""
         self.hidden: set[str] = set()
@@ -189,16 +207,21 @@ class MemoryDestination:
             express = fields["basis"] == "express"
             consent = Consent(fields["basis"], day, f"proof of {day}", None if express else day + YEARS_2, express)
         values = {"name": fields["name"]} if fields.get("name") else {}
-        return Draft(email, values, tuple(fields.get("groups", ())), consent)
+        return Draft(
+            email,
+            values,
+            tuple(fields.get("groups", ())),
+            consent,
+            leave=tuple(fields.get("leave", ())),
+            exact=bool(fields.get("exact")),
+            stop=fields.get("stop") or "",
+            ask=bool(fields.get("ask")),
+        )
 
     async def apply(self, changes: Sequence[Change], attempts: Attempts) -> AsyncIterator[Outcome]:
         for change in changes:
-            adds = Part(change.key, dict(change.fields), tuple(sorted(change.join)), (), change.consent)
-            leaves = Part(change.key, leave=tuple(sorted(change.leave)))
-            wanted = change.fields or change.join or change.create or change.renew
-            sent = [part for part, wants in ((leaves, change.leave), (adds, wanted)) if wants]
             status = "delivered"
-            for part in sent:
+            for part in parts_of(change):
                 result = await self._send(part, attempts)
                 if result is None:
                     break
@@ -228,16 +251,41 @@ class MemoryDestination:
 
     def _effect(self, part: Part) -> None:
         contact = self.contacts.get(part.key)
+        if part.ask:
+            self.asked[part.key] = part
+            return
+        if part.stop:
+            self.stop(part.key, part.stop)
+            return
         if contact is None:
-            if not part.adds:
+            if not part.adds or part.exact is not None:
                 return
             contact = self.contacts[part.key] = Contact()
+        if part.exact is not None:
+            contact.groups = {group_identity(title): title for title in part.exact}
         contact.fields.update(part.fields)
         contact.groups.update({group_identity(title): title for title in part.join})
         for title in part.leave:
             contact.groups.pop(group_identity(title), None)
         if part.consent and not (contact.consent and contact.consent.express and not part.consent.express):
             contact.consent = part.consent
+
+    def stop(self, key: str, kind: str) -> None:
+        """Whoever isn't there can't be stopped; who is erased is on no list."""
+        if self.contacts.get(key) and kind == "unsubscribe":
+            self.unsubscribed.add(key)
+        if kind == "delete":
+            self.contacts.pop(key, None)
+            self.unsubscribed.discard(key)
+            self.bounced.discard(key)
+
+    def confirm(self, key: str) -> None:
+        """Who was asked says yes: what the question said is there, with a consent that is express."""
+        question = self.asked.pop(key)
+        self.unsubscribed.discard(key)
+        contact = self.contacts.setdefault(key, Contact())
+        contact.groups.update({group_identity(title): title for title in question.join})
+        contact.consent = Consent("express", self._clock.now().date(), "their click", None, True)
 
     async def settle(self, receipt: str, keys: Collection[str]) -> Settled:
         return Settled(confirmed=frozenset(keys) & {self.receipts[receipt]})

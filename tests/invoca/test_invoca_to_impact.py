@@ -9,6 +9,7 @@ import pytest
 
 from connectors.invoca.sandbox import Entry, Row
 from syncengine.sandbox.kit import Fault
+from syncengine.state import rejects
 from tests.invoca.journey import Journey, Killed
 
 PARTNER = {"affiliate_id_from_network": "39787"}
@@ -113,7 +114,7 @@ async def test_a_call_from_abroad_is_rejected_by_the_field_that_impact_does_not_
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("resend", [False, True])
-async def test_a_kill_at_the_report_leaves_a_doubt_that_only_a_setting_resolves(
+async def test_a_kill_at_the_report_leaves_a_doubt_for_a_person_to_decide(
     journey: Journey, when: str, resend: bool
 ) -> None:
     journey.call_data["resend_in_doubt"] = resend
@@ -134,6 +135,28 @@ async def test_a_kill_at_the_report_leaves_a_doubt_that_only_a_setting_resolves(
     taken = int(when == "after")
     assert len(journey.endpoint.reports) == taken + (1 if resend else 0)
     assert journey.in_doubt() == (set() if resend else {key(call)})
+    assert journey.rejects() == ({} if resend else {key(call): "in_doubt"})
+
+
+async def test_a_call_in_doubt_fails_one_run_and_is_reported_again_where_a_person_says_so(journey: Journey) -> None:
+    call = journey.book.call(**PARTNER)
+    journey.clock.move(HOURS_2)
+
+    def cut(at: str, request: httpx.Request) -> None:
+        if at == "before":
+            raise httpx.ReadTimeout("cut", request=request)
+
+    journey.trouble = cut
+    assert [error.code for error in (await journey.sync()).failures] == ["in_doubt"]
+    journey.trouble = lambda at, request: None
+    told = [await journey.sync() for _ in range(3)]
+    assert [(report.failures, report.rejected) for report in told] == [([], 1), ([], 0), ([], 0)]
+    assert journey.endpoint.reports == []
+    [(number,)] = journey.rows("SELECT id FROM reject")
+    journey.store.write_now(rejects.retry, [number], journey.clock.now())
+    await journey.sync()
+    assert [each["CallSessionId"] for each in journey.endpoint.reports] == [call.call]
+    assert (journey.in_doubt(), journey.rejects()) == (set(), {})
 
 
 @pytest.mark.parametrize("resend", [False, True])
@@ -163,7 +186,8 @@ async def test_a_person_says_which_calls_in_doubt_arrived(journey: Journey, rese
     journey.call_data |= {"taken": []}
     journey.book.sale(arrived.call, sale_amount="12.50")
     report = await journey.sync()
-    assert journey.rejects() == {key(arrived): "changed_after_delivery"}
+    doubts = {} if resend else {key(lost): "in_doubt"}
+    assert journey.rejects() == {key(arrived): "changed_after_delivery", **doubts}
     assert len(journey.endpoint.of_session(arrived.call)) == 1
     assert report.deliveries[0].revisions.get("in_doubt", 0) == (0 if resend else 1)
 

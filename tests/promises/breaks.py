@@ -28,6 +28,7 @@ class Break(NamedTuple):
 
 
 PLAN, DELIVER, DIFFERENCE = (f"syncengine/engine/{name}.py" for name in ("plan", "deliver", "difference"))
+DELIVERED = "syncengine/state/delivered.py"
 BOOK, READ = (f"syncengine/engine/{name}.py" for name in ("book", "read"))
 RECORDS, TARGETS, ATTEMPTS, SUPPRESSIONS, STORE = (
     f"syncengine/state/{name}.py" for name in ("records", "targets", "attempts", "suppressions", "store")
@@ -66,16 +67,35 @@ BREAKS = (
     Break("somebody in a request whose end isn't known is put in another one", 3, TARGETS,
           "AND p.key=t.key AND p.state='open')", "AND p.key=t.key AND p.state='closed')"),
     Break("what was delivered is forgotten, and so sent again", 3, ATTEMPTS,
-          "{key: better_delivered(delivered[key], part) for key, part in confirmed.items()}",
+          "{key: better_delivered(delivered[key], part, out.get(key, ())) for key, part in confirmed.items()}",
           "{key: delivered[key] for key in confirmed}"),
     Break("a membership that was there before us counts as ours", 3, "syncengine/state/standings.py",
           "VALUES(?,?,?,?,'before')", "VALUES(?,?,?,?,'ours')"),
     Break("a group whose leaving nobody heard of counts as joined", 3, ATTEMPTS,
-          "UPDATE membership SET state='maybe' WHERE", "UPDATE membership SET state='ours' WHERE"),
+          "UPDATE membership SET state='maybe' WHERE destination=? AND key=? AND identity=?",
+          "UPDATE membership SET state='ours' WHERE destination=? AND key=? AND identity=?"),
+    Break("somebody of whom nobody knows whether they were asked is asked again", 3, ATTEMPTS,
+          "_open_parts(connection, attempt).items() if not part.ask}", "_open_parts(connection, attempt).items()}"),
+    Break("somebody who was asked is asked again", 3, DELIVERED,
+          "return msgspec.structs.replace(before, asked=True)", "return before"),
+    Break("what a record leaves is left again", 3, DELIVERED,
+          "left=tuple(sorted(left.difference(identities(part.join)))),", "left=(),"),
+    Break("who left a group is put back by a replacement", 3, DIFFERENCE,
+          "for identity, title in wanted.items() if identity not in left)", "for identity, title in wanted.items())"),
     Break("somebody who was deleted is added again", 3, DIFFERENCE, 'return "gone"', 'return ""'),
     Break("who said no is not looked up when a request leaves", 4, ATTEMPTS,
           "    barred = suppressed(connection, destination, [part.key for part in parts if part.adds])\n    going",
           "    barred: dict[str, str] = {}\n    going"),
+    Break("a record that stops somebody keeps nobody from adding to them", 4, PLAN,
+          "            self.planned.commit.refused_by_shop |= {draft.key, address}\n", ""),
+    Break("a new stop of somebody who had come back is not sent", 4, RECORDS,
+          "    begin_revisions(connection, page.destination, page.stopped, now)\n", ""),
+    Break("a stop is lifted while a record still says so", 4, "syncengine/state/reconciling.py",
+          "json_extract(r.body, '$.stop') IS NOT NULL", "json_extract(r.body, '$.stop') IS NULL"),
+    Break("what only renews makes a contact", 4, PLAN,
+          "return Draft(draft.key, consent=draft.consent, renews=True)", "return draft"),
+    Break("a group that is called differently is another group", 3, DELIVER,
+          "        await follow_groups(self._store, self.name, self._destination)\n", ""),
     Break("lists may be as old as they like", 4, BOOK, "FRESH_SECONDS = 60.0", "FRESH_SECONDS = 6e9"),
     Break("lists that broke off count as read", 4, BOOK,
           "            chunk: list[Suppression] = []\n            async for",

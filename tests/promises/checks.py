@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from mappings.fold import Consent, Desired, Draft, group_identity
-from syncengine.engine.plan import ENDS, STARTS
+from syncengine.engine.conserved import ENDS, STARTS
 from syncengine.engine.report import RunReport
 from syncengine.errors import StateError
 from tests.engine.world import TORONTO, Contact
@@ -51,6 +51,10 @@ def _sums(world: World) -> Iterator[str]:
         yield f"conserved: {revisions} revisions, but {states} and {tally}"
     for (key,) in world.rows("SELECT key FROM attemptpart WHERE state='open' GROUP BY key HAVING count(*) > 1"):
         yield f"one effect: {key} is in two requests whose end isn't known"
+    for (key,) in world.rows(
+        "SELECT key FROM reject WHERE code='in_doubt' EXCEPT SELECT key FROM attemptpart WHERE state='open'"
+    ):
+        yield f"no silent loss: a person is to decide about {key}, of which nothing is in doubt"
 
 
 def _records(world: World) -> Iterator[str]:
@@ -69,8 +73,8 @@ def _records(world: World) -> Iterator[str]:
             yield f"no silent loss: record {name} is {(state, key, first)} instead of {(row.state, row.key, row.first)}"
         elif body is not None and row.wish is not None:
             draft = msgspec.json.decode(body, type=Draft)
-            found = (draft.fields.get("name"), set(draft.groups), draft.consent)
-            if found != (row.wish.name, set(row.wish.groups), row.wish.consent):
+            found = (draft.fields.get("name"), set(draft.groups), draft.consent, draft.renews)
+            if found != (row.wish.name, set(row.wish.groups), row.wish.consent, row.wish.renews):
                 yield f"newest wins: the draft of record {name} is {found}, not {row.wish}"
     rejected = {name for name, row in model.rows.items() if row.state == "rejected"}
     reasons = set(world.rows("SELECT mapping, record FROM reject WHERE record IS NOT NULL"))
@@ -91,7 +95,7 @@ def _targets(world: World) -> Iterator[str]:
         if desired != model.desired(key):
             yield f"newest wins: {key} should be {model.desired(key)}, not {desired}"
     for row in model.rows.values():
-        if row.state == "live" and row.key not in stored:
+        if row.state == "live" and row.key not in stored and not (row.wish and row.wish.renews):
             yield f"no silent loss: {row.key} is nobody's target"
 
 
@@ -159,10 +163,13 @@ def _isolated(world: World, report: RunReport) -> Iterator[str]:
 
 def check_rest(world: World) -> None:
     """Nothing is pending any more: everybody is as they should be, and what isn't there has a reason."""
-    open_ = {key for (key,) in world.rows("SELECT key FROM attemptpart WHERE state='open'")}
+    doubt = world.rows("SELECT key, json_extract(body, '$.ask') FROM attemptpart WHERE state='open'")
+    open_ = {key for key, _ in doubt}
     broken: list[str] = []
-    if open_ and world.outside.mail.repeatable:
-        broken.append(f"no silent loss: {open_} is still in doubt")
+    if world.outside.mail.repeatable and (lasting := {key for key, asks in doubt if not asks}):
+        broken.append(f"no silent loss: {lasting} is still in doubt")
+    if untold := open_ - {key for (key,) in world.rows("SELECT key FROM reject WHERE code='in_doubt'")}:
+        broken.append(f"no silent loss: {untold} is in doubt, and nobody is told")
     for key, state, code, changed in world.rows(
         "SELECT key, state, code, changed_at FROM target WHERE destination=?", MAIL
     ):
@@ -184,8 +191,15 @@ class _AtRest:
         self._log = [event for event in outside.mail.log if event.key == key]
 
     def explain(self, state: str, code: str | None, day: dt.date) -> Iterator[str]:
+        if (state, code) == ("pending", "unanswered"):
+            if not self._wanted.ask or self._contact is not None:
+                yield "no silent loss: it waits for an answer, and is not asked or has answered"
+            return
+        if self._wanted.stop:
+            yield from self._stopped(state, code)
+            return
         if (state, code) != ("rejected", "refused"):  # then leaving was refused perhaps, and a person is told
-            yield from self._left_behind()
+            yield from self._left_behind(state, code)
         if state in {"delivered", "there"}:
             yield from self._all_there()
         elif state == "suppressed":
@@ -196,18 +210,44 @@ class _AtRest:
             elif not self._barred():
                 yield f"no silent loss: it was left out ({code}), and nobody said no"
         elif state == "rejected":
-            known = {"gone": self._happened("them", "delete"), "refused": self._refused()}
+            alone = self._wanted.ask and not self._happened("shown", "consent")
+            known = {"gone": self._happened("them", "delete"), "refused": self._refused(), "no_consent": alone}
             if not known.get(code or ""):
                 yield f"no silent loss: it was rejected ({code}) without a reason"
         else:
             yield f"no silent loss: it is {state} and nothing moves any more"
 
-    def _left_behind(self) -> Iterator[str]:
+    def _stopped(self, state: str, code: str | None) -> Iterator[str]:
+        """Whoever is there and subscribed came back after the stop, or a person is told that it was refused."""
+        here = self._contact is not None and self._key not in self._world.outside.mail.unsubscribed
+        if self._wanted.stop == "delete":
+            here = self._contact is not None
+        told = (state, code) == ("rejected", "refused") and self._refused()
+        if not told and state not in {"delivered", "there"}:
+            yield f"no silent loss: it is to be stopped and is {state}"
+        if here and not told and not self._happened("us", "stop") and not self._came_late():
+            yield "consent: it is to be stopped and is there"
+
+    def _came_late(self) -> bool:
+        """Whether somebody else added it once it was looked at."""
+        return self._happened("them", "subscribe") or self._happened("them", "join")
+
+    def _settled(self, state: str, code: str | None) -> bool:
+        return state in {"delivered", "there"} and code is None
+
+    def _left_behind(self, state: str, code: str | None) -> Iterator[str]:
         wanted = {group_identity(title) for title in self._wanted.groups}
         for identity in (self._contact.groups if self._contact else {}).keys() - wanted:
             last = [event for event in self._log if event.detail == identity and event.what in {"join", "leave"}][-1:]
             if last and last[0].who == "us" and last[0].what == "join":
                 yield f"one effect: it was left behind in {identity}"
+            said = self._wanted.exact or identity in {group_identity(title) for title in self._wanted.leave}
+            about = [(event.who, event.what) for event in self._log if event.detail == identity]
+            since = self._log[max((at for at, event in enumerate(self._log) if event.who == "us"), default=-1) + 1 :]
+            late = any((event.who, event.what, event.detail) == ("them", "join", identity) for event in since)
+            handled = late or {("us", "leave"), ("shown", "out")} & set(about)  # late: added again by somebody else
+            if said and not handled and not self._barred() and self._settled(state, code):
+                yield f"one effect: it is still in {identity}, which a record leaves"
 
     def _all_there(self) -> Iterator[str]:
         contact, wanted = self._contact, self._wanted

@@ -34,6 +34,10 @@ class Guard:
         self._joined: dict[str, set[str]] = defaultdict(set)
         self._given: dict[str, dict[str, Any]] = defaultdict(dict)
         """What was confirmed, and so is never sent a second time: groups, and fields by name."""
+        self._asked: set[str] = set()
+        """Who may have been asked, and was not let be asked again by a person."""
+        self._stopped: dict[str, str] = {}
+        """Who was stopped, and how, as far as that was confirmed."""
 
     def addresses(self) -> set[str]:
         return self._model.addresses()
@@ -73,7 +77,8 @@ class Guard:
             self._begin(result[0], args[1])
         elif name == "settle":
             self._settle(args[1], args[2].confirmed)
-        elif name in {"lose", "drop_suppressed"}:
+            self._asked -= {key for key in args[2].refuted if self._attempts[args[1]][key].ask}
+        elif name in {"lose", "drop_suppressed"} and args[1] in self._attempts:
             for part in self._attempts[args[1]].values():
                 self._forget_fields(part)
 
@@ -86,14 +91,23 @@ class Guard:
     def _begin(self, attempt: int, parts: Collection[Part]) -> None:
         self._attempts[attempt] = {part.key: part for part in parts}
         for part in parts:
-            self.attempted[part.key] |= _identities(part.join)
-            self._joined[part.key] -= _identities(part.leave)
+            self.attempted[part.key] |= identities(part.join)
+            self._joined[part.key] -= identities(part.leave)
+            if part.exact is not None:
+                self._joined[part.key] &= identities(part.exact)
 
     def _settle(self, attempt: int, confirmed: Collection[str]) -> None:
         for key in confirmed:
             part = self._attempts[attempt][key]
-            self._joined[key] |= _identities(part.join)
-            self._given[key] |= part.fields
+            if not part.ask:
+                self._joined[key] |= identities(part.join)
+            if part.stop == "delete":
+                self._joined[key].clear()
+                self._given[key].clear()
+            if not part.ask:
+                self._given[key] |= part.fields
+            if part.stop:
+                self._stopped[key] = part.stop
 
     def _forget_fields(self, part: Part) -> None:
         self._forget(part.key, part.fields)
@@ -107,17 +121,51 @@ class Guard:
         self.deleted.discard(key)
         self._joined[key].clear()
         self._given[key].clear()
+        self._asked.discard(key)
+        self._stopped.pop(key, None)
+
+    def let_ask(self, key: str) -> None:
+        """A person said that a question of which nobody knows whether it was sent is sent again."""
+        self._asked.discard(key)
 
     # --- what we do ---
 
-    def request(self, part: Part, contact: Contact | None) -> None:
+    def request(self, part: Part, contact: Contact | None, unsubscribed: bool) -> None:
         """A request leaves."""
         if part.adds:
             self._check_no(part.key)
-            self._check_consent(part, contact)
             self._check_newest(part)
-            self._check_once(part, contact)
+            if part.ask:
+                self._check_question(part)
+            elif part.exact is None:
+                self._check_consent(part, contact)
+                self._check_once(part, contact)
+        if part.exact is not None:
+            self._check_replacement(part, contact)
+        if part.stop:
+            self._check_stop(part, contact, unsubscribed)
         self._check_leaving(part)
+
+    def _check_question(self, part: Part) -> None:
+        if part.key in self._asked:
+            self.break_("one effect", f"{part.key} was asked for a second time")
+        if not self._model.desired(part.key).ask:
+            self.break_("consent", f"{part.key} was asked, and nothing asks for that")
+        self._asked.add(part.key)
+
+    def _check_replacement(self, part: Part, contact: Contact | None) -> None:
+        desired, groups = self._model.desired(part.key), identities(part.exact or ())
+        if not desired.exact or not groups <= identities(desired.groups):
+            self.break_("newest wins", f"{part.key} was put into {groups} only, and nothing asks for that")
+        if contact and (groups - contact.groups.keys()) & self._joined[part.key]:
+            self.break_("one effect", f"{part.key} was put back into a group by a replacement")
+
+    def _check_stop(self, part: Part, contact: Contact | None, unsubscribed: bool) -> None:
+        if self._model.desired(part.key).stop != part.stop:
+            self.break_("newest wins", f"{part.key} was stopped, and nothing asks for that")
+        over = contact is None or (unsubscribed and part.stop == "unsubscribe")
+        if over and self._stopped.get(part.key) in {part.stop, "delete"}:
+            self.break_("one effect", f"{part.key} was stopped for a second time")
 
     def _check_no(self, key: str) -> None:
         age = None if self.lists_at is None else self._clock.monotonic() - self.lists_at
@@ -156,7 +204,7 @@ class Guard:
             self.break_("newest wins", f"{part.key} joined {part.join}, asked for is {desired.groups}")
 
     def _check_once(self, part: Part, contact: Contact | None) -> None:
-        if _identities(part.join) & self._joined[part.key]:
+        if identities(part.join) & self._joined[part.key]:
             self.break_("one effect", f"{part.key} was put into a group for a second time")
         for name, value in part.fields.items():
             if self._given[part.key].get(name) == value:
@@ -166,15 +214,15 @@ class Guard:
         self._forget_fields(part)
 
     def _check_leaving(self, part: Part) -> None:
-        leaving = _identities(part.leave)
-        if leaving - self.attempted[part.key]:
+        leaving = identities(part.leave)
+        if leaving - self.attempted[part.key] - identities(self._model.desired(part.key).leave):
             self.break_("one effect", f"{part.key} was taken out of a group that we never put it in")
-        if leaving & _identities(self._model.desired(part.key).groups):
+        if leaving & identities(self._model.desired(part.key).groups):
             self.break_("newest wins", f"{part.key} was taken out of a group that is asked for")
 
     def break_(self, promise: str, what: str) -> None:
         self.broken.append(f"{promise}: {what}")
 
 
-def _identities(titles: Collection[str]) -> set[str]:
+def identities(titles: Collection[str]) -> set[str]:
     return {group_identity(title) for title in titles}

@@ -21,7 +21,17 @@ from syncengine.state.store import Store
 from tests.clock import FakeClock
 from tests.engine.world import TORONTO, YEARS_2
 from tests.promises.checks import check, check_rest, picture
-from tests.promises.model import EXPRESS_SALES, OTHER_SALES, RETURNS, SALES
+from tests.promises.model import (
+    ASKING,
+    ERASING,
+    EXPRESS_SALES,
+    LEAVING,
+    OTHER_SALES,
+    REPLACING,
+    RETURNS,
+    SALES,
+    STOPPING,
+)  # fmt: skip
 from tests.promises.troubles import FINE, KINDS, WALKING
 from tests.promises.world import Outside, World
 from tests.quick import QUICK
@@ -71,6 +81,10 @@ class Merchant(RuleBasedStateMachine):
     def choose_provider(self, repeatable: bool, batch: int) -> None:
         self.world.outside.mail.repeatable = repeatable
         self.world.outside.mail.batch = batch
+
+    @initialize(rules=st.sampled_from([SALES, SALES, OTHER_SALES, ASKING, ASKING, REPLACING, LEAVING]))
+    def choose_rules(self, rules: Any) -> None:
+        self.world.map("sales", rules)
 
     @initialize(known=st.integers(0, 2), friends=st.booleans())
     def open_shop(self, known: int, friends: bool = False) -> None:
@@ -154,6 +168,12 @@ class Merchant(RuleBasedStateMachine):
     def decide(self, email: str, what: str) -> None:
         getattr(self.world.outside.mail, what)(email)
 
+    @precondition(lambda self: self.world.outside.mail.asked)
+    @rule()
+    def answer(self) -> None:
+        """Somebody who was asked says yes."""
+        self.world.outside.mail.confirm(min(self.world.outside.mail.asked))
+
     @rule(email=emails, title=titles, joins=st.booleans())
     def move(self, email: str, title: str, joins: bool) -> None:
         mail = self.world.outside.mail
@@ -187,14 +207,14 @@ class Merchant(RuleBasedStateMachine):
     def work(self) -> None:
         self.world.outside.mail.work()
 
-    @rule(rules=st.sampled_from([SALES, OTHER_SALES, EXPRESS_SALES]))
+    @rule(rules=st.sampled_from([SALES, OTHER_SALES, EXPRESS_SALES, REPLACING, LEAVING, ASKING]))
     def reload(self, rules: Any) -> None:
         self.world.map("sales", rules)
 
     @precondition(lambda self: "returns" not in self.world.mappings)
-    @rule()
-    def add_mapping(self) -> None:
-        self.world.map("returns", RETURNS)
+    @rule(rules=st.sampled_from([RETURNS, STOPPING, ERASING]))
+    def add_mapping(self, rules: Any) -> None:
+        self.world.map("returns", rules)
 
     @rule(days=st.sampled_from([30, 800, 1000]), force=st.booleans())
     def resync(self, days: int, force: bool) -> None:
@@ -209,6 +229,8 @@ class Merchant(RuleBasedStateMachine):
                 self.world.outside.model.retry(reject.mapping, reject.record)
             elif reject.code == "gone" and reject.key is not None:
                 self.world.outside.guard.begin_anew(reject.key)
+            elif reject.code == "in_doubt" and reject.key is not None:
+                self.world.outside.guard.let_ask(reject.key)
         self.world.store.write_now(rejects.retry, [each.id for each in found], self.world.outside.clock.now())
 
     @rule(email=emails)
@@ -291,11 +313,14 @@ class Merchant(RuleBasedStateMachine):
         self.sync({})
         did: dict[str, list[Any]] = {}
         for part in mail.requests[sent:]:
-            done = did.setdefault(part.key, [{}, set(), set(), None])
+            done = did.setdefault(part.key, [{}, set(), set(), None, None, "", False])
             done[0] |= part.fields
             done[1] |= set(part.join)
             done[2] |= set(part.leave)
             done[3] = part.consent or done[3]
+            done[4] = part.exact if part.exact is None else set(part.exact)
+            done[5] = part.stop
+            done[6] |= part.ask
         assert did == {key: _told(change) for key, change in planned.items()}
 
     def come_to_rest(self) -> None:
@@ -304,14 +329,19 @@ class Merchant(RuleBasedStateMachine):
             self.world.outside.mail.work()
             self.world.outside.clock.move(LONGEST_RETRY)
             self.sync({})
-            if not self.world.rows("SELECT 1 FROM target WHERE state='pending' LIMIT 1"):
+            pending = self.world.rows("SELECT key, code FROM target WHERE state='pending'")
+            there = self.world.outside.mail.contacts
+            if all(code == "unanswered" and key not in there for key, code in pending):
                 break
         check_rest(self.world)
 
 
 def _told(change: Change) -> list[Any]:
     adds = change.fields or change.join or change.create or change.renew
-    return [dict(change.fields), set(change.join), set(change.leave), change.consent if adds else None]
+    consent = change.consent if adds and not change.ask else None
+    groups = [set(change.join), set(change.leave)]
+    exact = None if change.exact is None else set(change.exact)
+    return [dict(change.fields), *groups, consent, exact, change.stop, change.ask]
 
 
 _empty: list[tuple[tempfile.TemporaryDirectory[str], Path]] = []

@@ -11,8 +11,8 @@ from mappings.fold import Consent, group_identity
 from syncengine.contracts import Attempts, Change, Outcome, Part, Settled, Standing, Suppression, Walk
 from syncengine.errors import ProviderError, RateLimited, Transient
 from tests.clock import FakeClock
-from tests.engine.world import Contact, MemoryDestination
-from tests.promises.guard import Guard
+from tests.engine.world import Contact, MemoryDestination, parts_of
+from tests.promises.guard import Guard, identities
 from tests.promises.troubles import Life, Troubles
 
 Status = Literal["delivered", "rejected", "in_doubt"]
@@ -56,13 +56,15 @@ class Mail(MemoryDestination):
         adding: list[Part] = []
         for change in changes:
             status: Status | None = "delivered"
-            if change.leave:
-                part = Part(change.key, leave=tuple(sorted(change.leave)))
-                status = (await self._send([part], attempts)).get(change.key)
-            adds = Part(change.key, dict(change.fields), tuple(sorted(change.join)), (), change.consent)
-            wanted = change.fields or change.join or change.create or change.renew
-            if status == "delivered" and wanted:
-                adding.append(adds)
+            parts = parts_of(change)
+            batched = [part for part in parts if part.adds and not part.ask and part.exact is None]
+            if batched and change.exact is not None:  # then alone, and the rest after it
+                batched = []
+            for part in parts:
+                if status == "delivered" and part not in batched:
+                    status = (await self._send([part], attempts)).get(change.key)
+            if status == "delivered" and batched:
+                adding += batched
             elif status is not None:
                 yield _outcome(change.key, status)
         for at in range(0, len(adding), self.batch):
@@ -85,7 +87,7 @@ class Mail(MemoryDestination):
         going = [part for part in parts if part.key in attempt.allowed]
         for part in going:
             self.requests.append(part)
-            self.guard.request(part, self.contacts.get(part.key))
+            self.guard.request(part, self.contacts.get(part.key), part.key in self.unsubscribed)
         doubt: dict[str, Status] = {part.key: "in_doubt" for part in going}
         if kind == "cut_before":
             raise Transient("the connection is gone")
@@ -122,7 +124,14 @@ class Mail(MemoryDestination):
 
     def _take_effect(self, part: Part) -> None:
         contact = self.contacts.get(part.key)
-        if contact is None and part.adds:
+        if part.ask:
+            self.asked[part.key] = part
+            return
+        if part.stop:
+            self.log.append(Event("us", "stop", part.key, part.stop))
+            self.stop(part.key, part.stop)
+            return
+        if contact is None and part.adds and part.exact is None:
             contact = self.contacts[part.key] = Contact()
             self.log.append(Event("us", "create", part.key))
         if contact is None:
@@ -138,6 +147,11 @@ class Mail(MemoryDestination):
         for title in part.leave:
             self.log.append(Event("us", "leave", part.key, group_identity(title)))
             contact.groups.pop(group_identity(title), None)
+        if part.exact is not None:
+            self.log += [
+                Event("us", "leave", part.key, each) for each in contact.groups.keys() - identities(part.exact)
+            ]
+            contact.groups = {group_identity(title): title for title in part.exact}
         if part.consent and not (contact.consent and contact.consent.express and not part.consent.express):
             contact.consent = part.consent
             self.log.append(Event("us", "consent", part.key, part.consent))
@@ -196,6 +210,8 @@ class Mail(MemoryDestination):
         for key, standing in standings.items():
             self.guard.stands(key, standing.state)
             self.log += [Event("shown", "in", key, group_identity(title)) for title in standing.groups]
+            out = {group_identity(title) for title in groups} - {group_identity(title) for title in standing.groups}
+            self.log += [Event("shown", "out", key, identity) for identity in sorted(out)]
             if standing.consent:
                 self.log.append(Event("shown", "consent", key, standing.consent))
         return standings
@@ -229,6 +245,14 @@ class Mail(MemoryDestination):
         self.unsubscribed.discard(key)
         self.bounced.discard(key)
         self.contacts.setdefault(key, Contact())
+        self.log.append(Event("them", "subscribe", key))
+
+    def confirm(self, key: str) -> None:
+        """They say yes to the question that they were sent; nobody can who was sent none."""
+        if question := self.asked.get(key):
+            super().confirm(key)
+            self.bounced.discard(key)
+            self.log += [Event("them", "join", key, group_identity(title)) for title in question.join]
 
     def delete(self, key: str) -> None:
         """Nothing is left, also not on a list."""

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from mappings.fold import Consent, Desired, group_identity
+from mappings.fold import Consent, Desired, Stop, group_identity
 from syncengine.contracts import Record
 from tests.engine.world import SPEC, TORONTO, YEARS_2
 from tests.promises.market import Directory
@@ -27,43 +27,64 @@ class Rules(NamedTuple):
     once: bool = False
     waits: bool = True
     asks_shop: bool = True
+    renews: bool = False
+    leaves: tuple[str, ...] = ()
+    exact: bool = False
+    stop: Stop = ""
+    asks: bool = False
 
     @property
     def spec(self) -> dict[str, Any]:
         lookup = {"from": f"crm.{self.directory}", "key": "{{ Customer }}", "as": "customer"}
+        fields = {
+            **SPEC["fields"],
+            "groups": [title.replace("{Partner}", "{{ Partner }}") for title in self.groups],
+            "basis": "" if self.asks else self.basis,
+            "leave": list(self.leaves),
+            "exact": "true" if self.exact else "",
+            "ask": "true" if self.asks else "",
+        }
         return {
             "start": "2024-06-01",
             "where": f"Kind == '{self.kind}' and State != 'REVERSED'",
+            "renew": "State != 'REVERSED'" if self.renews else None,
             "suppress": "yes(customer.opted_out)" if self.asks_shop else None,
             "lookup": [{**lookup, "wait": "3 days"} if self.waits else lookup],
             "set_once": ["name"] if self.once else [],
-            "fields": {
-                **SPEC["fields"],
-                "groups": [title.replace("{Partner}", "{{ Partner }}") for title in self.groups],
-                "basis": self.basis,
-            },
+            "fields": {"email": SPEC["fields"]["email"], "stop": self.stop} if self.stop else fields,
         }
 
     @property
     def reads(self) -> frozenset[str]:
         """The values by which it knows that a record is the same as before."""
-        return frozenset({"Kind", "State", "Customer", "At"} | {"Partner" for title in self.groups if "{" in title})
+        partner = {"Partner" for title in self.groups if "{" in title}
+        return frozenset({"Kind", "State", "Customer"} | (set() if self.stop else {"At"} | partner))
 
 
 START = dt.datetime(2024, 6, 1, tzinfo=TORONTO)
 SALES = Rules()
-OTHER_SALES = Rules(groups=("Buyers", "Partner: {Partner}"), once=True)
+OTHER_SALES = Rules(groups=("Buyers", "Partner: {Partner}"), once=True, renews=True)
 EXPRESS_SALES = Rules(basis="express", asks_shop=False)
+REPLACING = Rules(groups=("Customers", "Partner: {Partner}"), exact=True)
+LEAVING = Rules(groups=("Buyers", "Partner: {Partner}"), leaves=("Customers", "Partner: Other"))
+ASKING = Rules(asks=True)
 RETURNS = Rules(kind="OLD", directory="orders", groups=("Returning", "Customers"), waits=False)
+STOPPING = Rules(kind="OLD", directory="orders", waits=False, asks_shop=False, stop="unsubscribe")
+ERASING = STOPPING._replace(stop="delete")
 
 
 class Wish(NamedTuple):
-    """What one sale asks for."""
+    """What one sale asks for. `renews`: for nothing, but its consent counts where another sale asks."""
 
     name: str | None
     groups: tuple[str, ...]
-    consent: Consent
+    consent: Consent | None
     once: bool
+    renews: bool = False
+    leaves: tuple[str, ...] = ()
+    exact: bool = False
+    stop: Stop = ""
+    asks: bool = False
 
 
 class Circumstances(NamedTuple):
@@ -141,13 +162,16 @@ class Model:
             kept.key, kept.person = before.key, before.person
         if values["State"] == "REVERSED":
             self._end(mapping, record, before, kept, "retracted")
-        elif (before is None and record.moment < about.start) or values["Kind"] != rules.kind:
+        elif (before is None and record.moment < about.start) or not _wanted(rules, values, before):
             self._filter(mapping, record, before, kept)
         else:
             rows, person = self._ask(rules, values["Customer"])
             if len(rows) != 1:
                 waits = rules.waits and not rows and bool(values["Customer"]) and kept.first + WAIT > about.now
-                self._fail(mapping, record, before, kept, waits)
+                if rows or waits or values["Kind"] == rules.kind:
+                    self._fail(mapping, record, before, kept, waits)
+                else:  # it could only renew, and nobody of ours is unknown to the directory
+                    self._filter(mapping, record, before, kept)
                 return
             row, kept.person = rows[0], person
             refuses, address = row["opted_out"], (row["email"] or "").strip().lower()
@@ -163,7 +187,10 @@ class Model:
             else:
                 kept.state = "live"
                 kept.wish = _wish(rules, record, row)
-                self._consents.setdefault(kept.key, set()).add(kept.wish.consent)
+                if rules.stop:
+                    self.refused |= {address, kept.key}
+                if kept.wish.consent:
+                    self._consents.setdefault(kept.key, set()).add(kept.wish.consent)
             self.rows[mapping, record.id] = kept
 
     def _ask(self, rules: Rules, key: str | None) -> tuple[list[dict[str, str | None]], str]:
@@ -210,24 +237,45 @@ class Model:
         return self._consents.get(key, set())
 
     def desired(self, key: str) -> Desired:
-        """Newest field, all groups, best consent."""
+        """Newest field, all groups that no newer sale leaves, best consent; nothing but the strongest stop."""
         live = [
             (row.moment, id, mapping, row.wish)
             for (mapping, id), row in self.rows.items()
             if row.key == key and row.state == "live" and row.wish
         ]
-        named = [(*each[:3], each[3].name, each[3].once) for each in live if each[3].name]
+        standing = [each for each in live if not each[3].renews]
+        if not standing:
+            return Desired()
+        if stops := {each[3].stop for each in standing if each[3].stop}:
+            return Desired(stop="delete" if "delete" in stops else "unsubscribe")
+        named = [(*each[:3], each[3].name, each[3].once) for each in standing if each[3].name]
         fields = {"name": max(named)[3]} if named else {}
-        titles: dict[str, list[str]] = {}
-        for *_, wish in live:
+        titles: dict[str, set[str]] = {}
+        leaves: dict[str, str] = {}
+        for *_, wish in sorted(standing, key=lambda each: each[:3]):
             for title in wish.groups:
-                titles.setdefault(group_identity(title), []).append(title)
+                leaves.pop(group_identity(title), None)
+                titles.setdefault(group_identity(title), set()).add(title)
+            for title in wish.leaves:
+                titles.pop(group_identity(title), None)
+                leaves[group_identity(title)] = title
+        given = any(each[3].consent for each in standing)
+        consents = [each[3].consent for each in live if each[3].consent] if given else []
         return Desired(
             fields={name: value for name, value in fields.items() if value is not None},
             once=("name",) if named and max(named)[4] else (),
             groups=tuple(sorted(min(same) for same in titles.values())),
-            consent=max((each[3].consent for each in live), key=worth, default=None),
+            consent=max(consents, key=worth, default=None),
+            leave=tuple(sorted(leaves.values())),
+            exact=any(each[3].exact for each in standing),
+            ask=not given and any(each[3].asks for each in standing),
         )
+
+
+def _wanted(rules: Rules, values: Mapping[str, Any], before: Kept | None) -> bool:
+    """What is of another kind may renew, unless it asks for something since an earlier version of it."""
+    asks = before is not None and before.state == "live" and before.wish is not None and not before.wish.renews
+    return values["Kind"] == rules.kind or (rules.renews and not asks)
 
 
 def worth(consent: Consent) -> tuple[bool, dt.date, dt.date]:
@@ -238,12 +286,22 @@ def worth(consent: Consent) -> tuple[bool, dt.date, dt.date]:
 
 
 def _wish(rules: Rules, record: Record, row: Mapping[str, str | None]) -> Wish:
+    whole = _whole_wish(rules, record, row)
+    if whole.stop or record.values["Kind"] == rules.kind:
+        return whole
+    return Wish(None, (), whole.consent, False, renews=True)
+
+
+def _whole_wish(rules: Rules, record: Record, row: Mapping[str, str | None]) -> Wish:
+    if rules.stop:
+        return Wish(None, (), None, False, stop=rules.stop)
     partner = record.values.get("Partner")
     groups = tuple(title.format(Partner=partner) for title in rules.groups if partner or "{" not in title)
     day = record.moment.astimezone(TORONTO).date()
     express = rules.basis == "express"
     consent = Consent(rules.basis, day, f"proof of {day}", None if express else day + YEARS_2, express)
-    return Wish(row["name"], groups, consent, rules.once)
+    asked = None if rules.asks else consent
+    return Wish(row["name"], groups, asked, rules.once, False, rules.leaves, rules.exact, "", rules.asks)
 
 
 def _seen(rules: Rules, record: Record) -> tuple[str | None, ...]:

@@ -8,7 +8,7 @@ import pytest
 import stamina
 
 from connectors.cyberimpact.sandbox import Known
-from syncengine.engine.plan import ENDS, STARTS
+from syncengine.engine.conserved import ENDS, STARTS
 from tests.promises.chaos import ALL, Weather, bodies_with, weather
 
 SHORT = range(3)

@@ -10,7 +10,8 @@ from mappings.fold import Consent, Desired
 from syncengine.contracts import Standing
 from syncengine.engine.difference import difference
 from syncengine.sandbox.kit import Fault
-from syncengine.state.targets import Delivered, Target
+from syncengine.state.delivered import Delivered
+from syncengine.state.targets import Target
 from tests.engine.world import Killed, World
 from tests.promises.chaos import weather
 

@@ -24,6 +24,11 @@ MACHINE = ("tests/promises/test_promises.py",)
 OTHERS = (
     "tests/engine/test_main_job.py",
     "tests/engine/test_reconcile.py",
+    "tests/engine/test_stops.py",
+    "tests/engine/test_optins.py",
+    "tests/engine/test_group_verbs.py",
+    "tests/engine/test_renewing.py",
+    "tests/cyberimpact/test_cyberimpact_regrouping.py",
     "tests/promises/test_found.py",
     "tests/promises/test_troubles.py",
     "tests/promises/test_chaos.py",

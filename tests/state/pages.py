@@ -9,6 +9,7 @@ import msgspec
 from mappings.fold import Consent, Draft
 from syncengine.contracts import Outcome, Part
 from syncengine.state import attempts, records, targets
+from syncengine.state.delivered import Delivered, delivered_of
 from syncengine.state.models import iso
 from syncengine.state.records import Kept, PageCommit
 from syncengine.state.store import Store
@@ -82,5 +83,5 @@ def members(store: Store, key: str = "jo@example.com") -> dict[str, str]:
     return dict(rows(store, "SELECT title, state FROM membership WHERE key=?", key))
 
 
-def delivered(store: Store, keys: Iterable[str] = ("jo@example.com",)) -> list[targets.Delivered]:
-    return list(store.read_now(targets.delivered_of, MAIL, list(keys)).values())
+def delivered(store: Store, keys: Iterable[str] = ("jo@example.com",)) -> list[Delivered]:
+    return list(store.read_now(delivered_of, MAIL, list(keys)).values())

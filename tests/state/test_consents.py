@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from mappings.fold import Consent, Draft, LiveDraft, fold
 from syncengine.contracts import Settled
-from syncengine.state import attempts, consents, targets
+from syncengine.state import attempts, consents
 from syncengine.state.consents import Basis, Gone
+from syncengine.state.delivered import Delivered, keep_delivered
 from syncengine.state.models import iso
 from syncengine.state.records import Kept
 from syncengine.state.store import Store
-from syncengine.state.targets import Delivered
 from tests.clock import NOON
 from tests.state.pages import MAIL, begin, commit, kept, part
 
@@ -40,9 +40,12 @@ EXPRESS = Consent("express", dt.date(2020, 1, 1), "form", None, True)
 UNKNOWN_TERM = Consent("partner", TODAY, "card")
 
 
-def drafted(id: str, consent: Consent | None, key: str = JO, state: str = "live", **changes: Any) -> Kept:
-    body = msgspec.json.encode(Draft(key, {}, ("Customers",), consent)).decode() if state == "live" else None
-    return kept(id, key, state, body=body, **changes)
+def drafted(
+    id: str, consent: Consent | None, key: str = JO, state: str = "live", *, renews: bool = False, **changes: Any
+) -> Kept:
+    groups = () if renews else ("Customers",)
+    draft = Draft(key, {}, groups, consent, renews=renews)
+    return kept(id, key, state, body=msgspec.json.encode(draft).decode() if state == "live" else None, **changes)
 
 
 def buys(store: Store, id: str, consent: Consent | None, key: str = JO, state: str = "live", **changes: Any) -> None:
@@ -58,7 +61,7 @@ def is_contact(store: Store, key: str = JO, consent: Consent | None = None) -> N
 
 def knows(store: Store, there: Delivered, key: str = JO, destination: str = MAIL) -> None:
     """What is known to be there, however that came about."""
-    store.write_now(targets.keep_delivered, destination, {key: there})
+    store.write_now(keep_delivered, destination, {key: there})
 
 
 def ending(store: Store, within: int = 30, destination: str = MAIL, limit: int = 100) -> list[Basis]:
@@ -138,7 +141,7 @@ def test_who_must_not_be_written_to_is_on_neither_list(store: Store, reason: str
     assert len(ending(store)) == len(gone(store)) == 1
     store.write_now(
         lambda state: state.exec_driver_sql(
-            "INSERT INTO suppression SELECT destination, key, ?, ? FROM target", (reason, iso(NOON))
+            "INSERT INTO suppression SELECT destination, key, ?, ?, NULL FROM target", (reason, iso(NOON))
         )
     )
     assert ending(store) == gone(store) == []
@@ -161,6 +164,28 @@ def test_a_record_of_our_own_streams_is_no_ground(store: Store) -> None:
     buys(store, "1", None, state="retracted")
     assert ending(store, 500) == []
     assert [each.key for each in gone(store)] == [JO]
+
+
+def test_what_only_renews_is_a_ground_beside_a_purchase_and_never_alone(store: Store) -> None:
+    buys(store, "1", client(20))
+    buys(store, "2", client(25), renews=True)
+    is_contact(store)
+    assert [(basis.record, basis.ends) for basis in ending(store)] == [("2", TODAY + dt.timedelta(days=25))]
+    assert gone(store) == []
+    buys(store, "1", None, state="retracted")
+    assert ending(store) == []
+    assert [(each.key, each.record) for each in gone(store)] == [(JO, "1")]
+    buys(store, "3", client(20))
+    assert gone(store) == []
+
+
+def test_taking_back_what_only_renews_takes_no_basis_away(store: Store) -> None:
+    buys(store, "1", client(20))
+    buys(store, "2", client(25), renews=True)
+    is_contact(store)
+    buys(store, "1", client(20), "lea@example.com")  # it moved to another address
+    buys(store, "2", None, state="retracted")
+    assert gone(store) == []
 
 
 def test_slices_are_walked_to_the_end(store: Store) -> None:
@@ -216,18 +241,19 @@ def test_what_was_handed_over_is_known_until_it_is_taken_back(store: Store) -> N
 
 
 class Person(NamedTuple):
-    """Records as (consent, state, partition), and what is known to be there."""
+    """Records as (consent, state, partition, renews), and what is known to be there."""
 
-    records: list[tuple[Consent | None, str, str]]
+    records: list[tuple[Consent | None, str, str, bool]]
     there: Consent | None
     express: bool
     contact: bool
 
     def ends(self) -> dt.date | None:
         """When the consent that stands ends, said a second way."""
-        bought = [(consent, state) for consent, state, partition in self.records if partition == "one"]
-        live = [Draft(JO, consent=consent) for consent, state in bought if state == "live"]
-        if not self.contact or not live or self.express or (self.there and self.there.express):
+        bought = [(consent, state, renews) for consent, state, partition, renews in self.records if partition == "one"]
+        live = [Draft(JO, consent=consent) for consent, state, _ in bought if state == "live"]
+        asked = any(state == "live" and not renews for _, state, renews in bought)
+        if not self.contact or not asked or self.express or (self.there and self.there.express):
             return None
         ours = fold([LiveDraft("sales", str(at), NOON, draft) for at, draft in enumerate(live)]).consent
         theirs = self.there if len(live) == len(bought) else None
@@ -237,7 +263,8 @@ class Person(NamedTuple):
 
 implied = st.builds(client, st.integers(-60, 60), basis=st.sampled_from(["client", "inquiry"]))
 any_consent = st.one_of(st.none(), st.just(EXPRESS), st.just(UNKNOWN_TERM), implied)
-record = st.tuples(any_consent, st.sampled_from(["live", "live", "retracted"]), st.sampled_from(["one", "one", OWN]))
+states = st.sampled_from(["live", "live", "retracted"])
+record = st.tuples(any_consent, states, st.sampled_from(["one", "one", OWN]), st.booleans())
 person = st.builds(Person, st.lists(record, min_size=1, max_size=4), any_consent, st.booleans(), st.booleans())
 examples = count()
 
@@ -250,9 +277,9 @@ def test_nobody_is_listed_with_express_consent_or_whose_fold_ends_later_and_nobo
     mail = f"mail{next(examples)}.contacts"
     keyed = {f"{at}@example.com": each for at, each in enumerate(people)}
     rows = [
-        drafted(f"{mail}/{key}/{at}", consent, key, state, destination=mail, partition=partition)
+        drafted(f"{mail}/{key}/{at}", consent, key, state, renews=renews, destination=mail, partition=partition)
         for key, each in keyed.items()
-        for at, (consent, state, partition) in enumerate(each.records)
+        for at, (consent, state, partition, renews) in enumerate(each.records)
     ]
     commit(store, *rows, destination=mail)
     for key, each in keyed.items():

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from mappings.fold import Consent, Desired, group_identity
 from syncengine.contracts import Standing
 from syncengine.engine.difference import Verdict, adds_something, difference, renews
-from syncengine.state.targets import Delivered, Membership, Target
+from syncengine.state.delivered import Delivered
+from syncengine.state.targets import Membership, Target
 
 TODAY = dt.date(2026, 7, 14)
 TITLES = ("Customers", " CUSTOMERS ", "Partner: Acme", "Café", "Cafe\u0301")

@@ -264,7 +264,7 @@ def test_an_error_of_the_state_quotes_no_value(database: Database) -> None:
         with database.write() as connection:
             for _ in range(2):
                 connection.exec_driver_sql(
-                    "INSERT INTO suppression VALUES('mail', 'jo@example.com', 'bounced', ?)", (iso(NOON),)
+                    "INSERT INTO suppression VALUES('mail', 'jo@example.com', 'bounced', ?, NULL)", (iso(NOON),)
                 )
 
     with pytest.raises(StateError) as caught:

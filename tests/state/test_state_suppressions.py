@@ -126,7 +126,7 @@ def test_subscribed_again_makes_the_target_pending_again_as_the_same_revision(st
 def test_what_a_person_decided_is_not_lifted_by_the_provider(store: Store, reason: str) -> None:
     store.write_now(
         lambda connection: connection.exec_driver_sql(
-            "INSERT INTO suppression VALUES(?, ?, ?, ?)", (MAIL, JO, reason, NOON.isoformat())
+            "INSERT INTO suppression VALUES(?, ?, ?, ?, NULL)", (MAIL, JO, reason, NOON.isoformat())
         )
     )
     store.write_now(suppressions.lift, MAIL, [JO])

@@ -2,15 +2,17 @@
 
 import datetime as dt
 
+import msgspec
 import pytest
 
+from mappings.fold import Consent, Draft
 from syncengine.contracts import Outcome
 from syncengine.errors import StateError
 from syncengine.state import rejects, targets
 from syncengine.state.store import Store
 from syncengine.state.targets import AFTER_RETRY, LONGEST_RETRY, Ending
 from tests.clock import NOON
-from tests.state.pages import MAIL, begin, commit, conclude, kept, part, pending, revisions, rows
+from tests.state.pages import CONSENT, MAIL, begin, commit, conclude, kept, part, pending, revisions, rows
 
 
 def test_the_same_again_is_no_new_revision(store: Store) -> None:
@@ -149,3 +151,27 @@ def test_a_revision_that_went_missing_undoes_the_page(store: Store) -> None:
     assert caught.value.code == "not_conserved"
     assert rows(store, "SELECT id FROM record") == [("1",)]
     assert rows(store, "SELECT * FROM checkpoint") == []
+
+
+def test_records_that_only_renew_move_a_target_as_far_as_all_its_drafts_say(store: Store) -> None:
+    jo, later = "jo@example.com", Consent("client", dt.date(2026, 7, 20), "later", dt.date(2028, 7, 20))
+    body = msgspec.json.encode(Draft(jo, consent=later, renews=True)).decode()
+    commit(store, kept())
+    assert commit(store, kept("2", body=body), touched=set(), renewed={jo: [later]}) == 1
+    assert pending(store)[jo].desired.consent == later
+    assert commit(store, touched={jo}) == 0
+    assert revisions(store) == {"revisions": 2, "pending": 1, "superseded": 1}
+
+
+def test_records_that_only_renew_make_no_target(store: Store) -> None:
+    body = msgspec.json.encode(Draft("jo@example.com", consent=CONSENT, renews=True)).decode()
+    assert commit(store, kept(body=body), touched=set(), renewed={"jo@example.com": [CONSENT]}) == 0
+    assert revisions(store) == {}
+
+
+def test_a_page_that_moves_no_target_does_not_look_at_all_of_them(store: Store) -> None:
+    commit(store, kept())
+    store.write_now(lambda connection: connection.exec_driver_sql("UPDATE tally SET number=7"))
+    assert commit(store, touched=set()) == 0
+    with pytest.raises(StateError, match="7 revisions, but 1"):
+        commit(store, touched={"jo@example.com"})

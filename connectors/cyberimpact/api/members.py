@@ -126,10 +126,15 @@ class MemberCalls(Calls):
 
     @endpoint("POST /members/optins")
     async def request_optin(
-        self, profile: Profile, groups: Collection[int] | None = None, confirm_url: str | None = None
+        self,
+        profile: Mapping[str, Any] | Profile,
+        groups: Collection[int] | None = None,
+        confirm_url: str | None = None,
     ) -> Answer:
         """Have Cyberimpact ask somebody by mail whether they want to subscribe; throttled. Sends a mail each time."""
-        body = single_body(profile, groups)
+        body = single_body(profile) if isinstance(profile, Profile) else dict(profile)
+        if groups is not None:
+            body["groups"] = csv(groups)
         if confirm_url is not None:
             body["optinConfirmUrl"] = confirm_url
         return await self._write("POST", "/members/optins", "request for an opt-in", body, repeatable=False)

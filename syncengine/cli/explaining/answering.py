@@ -42,7 +42,7 @@ async def find_answers(settings: "Settings", found: "Explanation", question: Que
     zone = settings.engine.timezone
     today = SystemClock().now().astimezone(zone).date()
     written = {target.destination for target in found.targets}
-    destinations = written | {mapping.spec.destination for mapping in settings.mappings.values()}
+    destinations = _destinations(settings) | {mapping.spec.destination for mapping in settings.mappings.values()}
     reasons: list[Reasons] = []
     there: list[There] = []
     async with open_explaining(settings, destinations) as telling:
@@ -64,6 +64,15 @@ async def find_answers(settings: "Settings", found: "Explanation", question: Que
         message = f"There is no mailing {question.mailing}. syncengine read CONNECTION.mailings lists them."
         raise typer.BadParameter(message, param_hint="--mailing")
     return Answers(reasons, there, bases)
+
+
+def _destinations(settings: "Settings") -> set[str]:
+    """Those that anything was ever asked for."""
+    from syncengine.cli.workplace import open_existing
+    from syncengine.state.written import destinations
+
+    with open_existing(settings) as store:
+        return set(store.read_now(destinations)) if store else set()
 
 
 def _pairs(found: "Explanation", destinations: Collection[str]) -> list[tuple[str, str]]:

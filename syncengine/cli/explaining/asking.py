@@ -30,12 +30,14 @@ async def open_explaining(settings: "Settings", names: Collection[str]) -> "Asyn
     Raises ConfigError where a connection's settings are wrong.
     """
     from syncengine.binding import connect
+    from syncengine.cli.workplace import open_existing
     from syncengine.cli.world import contexts
     from syncengine.contracts import Explaining
 
-    context_for = contexts(settings)
     found: dict[str, Explaining] = {}
     async with AsyncExitStack() as stack:
+        store = stack.enter_context(open_existing(settings))
+        context_for = contexts(settings, known_for=store.memory if store else None)
         for connection_name in sorted({name.partition(".")[0] for name in names} & settings.connections.keys()):
             connection = connect(settings.connections[connection_name], context_for(connection_name))
             telling = {

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from mappings.fold import group_title
 from syncengine.cli.explaining.reasons import GroupReason, Reasons
 from syncengine.cli.explaining.words import OTHER, WORDS, Language, Words
 from syncengine.contracts import Mail
@@ -109,7 +110,7 @@ def _unknown_lists(reasons: Reasons, received: list[Mail], saying: _Saying) -> I
     """Of mail that went to lists in which we don't find the address."""
     if not reasons.groups:
         quoted = saying.words.quoted
-        titles = dict.fromkeys(quoted.format(title=title) for mail in received for title in mail.groups)
+        titles = dict.fromkeys(quoted.format(title=group_title(title)) for mail in received for title in mail.groups)
         if titles:
             yield saying.words.lists_unknown.format(groups=", ".join(titles))
 

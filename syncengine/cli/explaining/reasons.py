@@ -4,13 +4,13 @@ Pure: it joins what the state has (`Explanation`) with what a provider told (`He
 """
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from mappings.fold import Consent, better, group_identity
+from mappings.fold import Consent, better, group_identity, group_title
 from syncengine.contracts import Dossier, Mail
 from syncengine.state.consents import OWN
 from syncengine.state.reports import Explanation, RecordNote, TargetNote
@@ -164,19 +164,21 @@ def _best(grounds: Sequence[Ground]) -> Ground | None:
 
 def _groups(records: Sequence[RecordNote], target: TargetNote | None, heard: Heard | None) -> Iterator[GroupReason]:
     members = {group_identity(note.title): note for note in target.memberships} if target else {}
-    there = {group_identity(title): (title, since) for title, since in heard.dossier.groups.items()} if heard else {}
+    told_of = heard.dossier.groups.items() if heard else ()
+    there = {_place(reference, members): (reference, since) for reference, since in told_of}
     titles = {identity: note.title for identity, note in members.items()}
-    titles |= {identity: title for identity, (title, _) in there.items()}
-    through = {group_identity(title) for mail in heard.mails for title in mail.groups} if heard else set()
+    titles |= {identity: reference for identity, (reference, _) in there.items()}
+    through = {_place(each, members) for mail in heard.mails for each in mail.groups} if heard else set()
     for identity in sorted(titles.keys() & through if through else titles):
-        sources = tuple(_source(record) for record in records if _gives(record, identity))
+        giving = [record for record in records if _gives(record, identity, titles[identity])]
+        sources = tuple(_source(record) for record in giving)
         how: How = _how(members[identity].state) if identity in members else "other"
         told = there[identity][1] if identity in there else None
         ours = how in {"ours", "gone"}
         yield GroupReason(
-            title=titles[identity],
+            title=group_title(titles[identity]),
             how=how,
-            since=told or (_joined(target, records, identity) if ours else None),
+            since=told or (_joined(target, giving) if ours else None),
             sources=sources if how in {"ours", "maybe", "gone"} else (),
             there=identity in there if heard and heard.dossier.state == "subscribed" else None,
         )
@@ -186,14 +188,21 @@ def _how(state: str) -> How:
     return state if state in {"ours", "maybe", "before", "gone"} else "other"  # type: ignore[return-value]  # just seen
 
 
-def _gives(record: RecordNote, identity: str) -> bool:
-    draft = record.draft
-    return draft is not None and any(group_identity(title) == identity for title in draft.groups)
+def _place(reference: str, members: Collection[str]) -> str:
+    """Under what it is known here: a group that has a key by now may be known by its title."""
+    names = (group_identity(reference), group_identity(group_title(reference)))
+    return next((name for name in names if name in members), names[0])
 
 
-def _joined(target: TargetNote | None, records: Sequence[RecordNote], identity: str) -> dt.datetime | None:
+def _gives(record: RecordNote, identity: str, reference: str) -> bool:
+    """Whether the record gives that group, by the name under which it is known or by its title."""
+    names = {identity, group_identity(group_title(reference))}
+    return record.draft is not None and any(group_identity(title) in names for title in record.draft.groups)
+
+
+def _joined(target: TargetNote | None, giving: Sequence[RecordNote]) -> dt.datetime | None:
     """When it was added: by the first request that took effect after a record that gives the group was read."""
-    read = [record.first_at for record in records if _gives(record, identity)]
+    read = [record.first_at for record in giving]
     if target is None or not read:
         return None
     sent = (attempt.sent_at for attempt in target.attempts if attempt.state == CONFIRMED)

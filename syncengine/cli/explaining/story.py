@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from mappings.fold import group_title
 from syncengine.cli.phrases import MEMBERSHIPS, describe_consent, describe_moment, describe_reason
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ TARGET_STATES = {
     "rejected": "refused",
     "held": "held back",
 }
-IN_DOUBT = "in doubt: nobody knows whether the last request took effect; the next sync asks before it sends again"
+IN_DOUBT = "in doubt: no answer says whether the last request took effect; the next sync asks before it goes on"
+LEFT_IN_DOUBT = "in doubt: nobody knows whether the last request took effect, and it is not sent again by itself"
 RECORD_STATES = {
     "live": "in effect",
     "waiting": "waits for a lookup to know it",
@@ -40,6 +42,7 @@ PART_STATES = {
     "lost": "never heard of again; sent anew",
     "dropped": "left out at the last moment",
 }
+RENEWS = "{key} another consent, and nothing else: it counts beside a record that makes a contact"
 SHOWN_MAILS = 10
 """So many of the last mails are listed on a screen; JSON has all."""
 
@@ -56,8 +59,9 @@ def tell_story(
     found: "Explanation", rejects: "Sequence[Reject]", there: "Sequence[There]", zone: ZoneInfo
 ) -> Iterator[str]:
     """Line by line, for a screen."""
+    left = {(reject.destination, reject.key) for reject in rejects if reject.code == "in_doubt"}
     for target in found.targets:
-        yield from _target_lines(target, zone)
+        yield from _target_lines(target, zone, LEFT_IN_DOUBT if (target.destination, target.key) in left else IN_DOUBT)
     for each in there:
         yield from _there_lines(each, zone)
     for destination, address in found.moved:
@@ -74,11 +78,11 @@ def tell_story(
         yield f"Reject {reject.id} of {describe_moment(reject.at, zone)}{aside}: {place}{reject.message}"
 
 
-def _target_lines(target: "TargetNote", zone: ZoneInfo) -> Iterator[str]:
+def _target_lines(target: "TargetNote", zone: ZoneInfo, doubt: str) -> Iterator[str]:
     yield typer.style(f"{target.key} in {target.destination}", bold=True)
     why = f": {describe_reason(target.code)}" if target.code and target.state != "pending" else ""
     doubtful = target.state == "pending" and any(attempt.state == "open" for attempt in target.attempts)
-    yield f"  now         {IN_DOUBT if doubtful else TARGET_STATES.get(target.state, target.state)}{why}"
+    yield f"  now         {doubt if doubtful else TARGET_STATES.get(target.state, target.state)}{why}"
     if target.suppression:
         yield (
             f"  suppressed  {describe_reason(target.suppression)}, known since"
@@ -86,7 +90,7 @@ def _target_lines(target: "TargetNote", zone: ZoneInfo) -> Iterator[str]:
         )
     wanted = ", ".join(f"{name} {value}" for name, value in target.desired.fields.items())
     should = [wanted] if wanted else []
-    should += [f"in {', '.join(target.desired.groups)}"] if target.desired.groups else []
+    should += [f"in {', '.join(map(group_title, target.desired.groups))}"] if target.desired.groups else []
     should += [f"consent {_consent(target.desired.consent)}"] if target.desired.consent else []
     first, *others = should or ["nothing: none of its records is in effect"]
     yield f"  should be   {first}"
@@ -97,7 +101,7 @@ def _target_lines(target: "TargetNote", zone: ZoneInfo) -> Iterator[str]:
     if target.delivered.express:
         yield "              its consent there is express: nothing that we have is better"
     for member in target.memberships:
-        yield f"  group       {member.title}: {MEMBERSHIPS.get(member.state, member.state)}"
+        yield f"  group       {group_title(member.title)}: {MEMBERSHIPS.get(member.state, member.state)}"
     for attempt in target.attempts:
         receipt = f", receipt {attempt.receipt}" if attempt.receipt else ""
         state = PART_STATES.get(attempt.state, attempt.state)
@@ -125,8 +129,9 @@ def _record_lines(record: "RecordNote", zone: ZoneInfo) -> Iterator[str]:
     if record.person:
         yield f"    person    {record.person}"
     if record.state == "live" and isinstance(record.body, dict):
-        groups = ", ".join(record.body.get("groups", ()))
-        yield f"    gives     {record.key}{f', groups {groups}' if groups else ''}"
+        groups = ", ".join(map(group_title, record.body.get("groups", ())))
+        gives = f"{record.key}{f', groups {groups}' if groups else ''}"
+        yield f"    gives     {RENEWS.format(key=record.key) if record.body.get('renews') else gives}"
     place = f"in {record.partition}" if record.partition else "asked for by its id"
     yield f"    read      first {describe_moment(record.first_at, zone)}, {place}"
 
@@ -139,7 +144,7 @@ def _there_lines(there: There, zone: ZoneInfo) -> Iterator[str]:
     if dossier.state != "absent":
         yield f"  consent     {_consent(dossier.consent) if dossier.consent else 'none is shown'}"
     for title, joined in dossier.groups.items():
-        yield f"  group       {title}{f', since {describe_moment(joined, zone)}' if joined else ''}"
+        yield f"  group       {group_title(title)}{f', since {describe_moment(joined, zone)}' if joined else ''}"
     shown = dossier.mails[-SHOWN_MAILS:]
     if len(shown) < len(dossier.mails):
         yield f"  mail        {len(dossier.mails) - len(shown)} older ones: --json lists them"

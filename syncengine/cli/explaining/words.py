@@ -121,7 +121,7 @@ EN = Words(
     refused={
         "unsubscribed": "You have unsubscribed; we do not write to you any more.",
         "bounced": "Mail to your address comes back; we do not write to it any more.",
-        "refused": "You told our shop that you want no mail; we do not write to you any more.",
+        "refused": "Our records say that no mail is to go to you; we do not write to you any more.",
         "earlier_address": "You said no under an earlier address; we do not write to you any more.",
         "deleted": "Your address was deleted; we do not write to it any more.",
         "forgotten": "You asked to be forgotten; we do not write to you any more.",
@@ -174,7 +174,7 @@ FR = Words(
     refused={
         "unsubscribed": "Votre adresse est désabonnée; nous ne vous écrivons plus.",
         "bounced": "Les courriels à votre adresse nous reviennent; nous n'y écrivons plus.",
-        "refused": "Vous avez dit à notre boutique ne pas vouloir de courriels; nous ne vous écrivons plus.",
+        "refused": "Nos registres indiquent qu'aucun courriel ne doit vous être envoyé; nous ne vous écrivons plus.",
         "earlier_address": "Vous avez dit non sous une adresse précédente; nous ne vous écrivons plus.",
         "deleted": "Votre adresse a été supprimée; nous n'y écrivons plus.",
         "forgotten": "Vous avez demandé que vos données soient effacées; nous ne vous écrivons plus.",
