@@ -14,6 +14,7 @@ from connectors.cyberimpact.journey import Journey
 from connectors.cyberimpact.posting import Post
 from connectors.cyberimpact.wire import Result
 from syncengine.contracts import Attempt, Attempts, Part, Settled, Stop
+from syncengine.errors import SyncError
 from syncengine.http import Answer
 
 STOPPING: tuple[Stop, ...] = ("unsubscribe", "delete")
@@ -45,16 +46,26 @@ class StopRoad:
         self._in_flight = in_flight
 
     async def deliver(self, journeys: Sequence[Journey]) -> None:
-        """Bring these to their end. Raises AuthError, RateLimited and ProviderError when nothing more can be sent."""
+        """Bring these to their end. Raises AuthError, RateLimited and ProviderError when nothing more can be sent, once
+        the batches under way have ended.
+        """
         loads: list[tuple[Stop, Sequence[Journey]]] = []
         for kind in STOPPING:
             load = [journey for journey in journeys if journey.change.stop == kind]
             loads += [(kind, load[at : at + self._size]) for at in range(0, len(load), self._size)]
 
+        faults: list[SyncError] = []
+
         async def deliver(load: tuple[Stop, Sequence[Journey]]) -> None:
-            await self._deliver(*load)
+            if not faults:
+                try:
+                    await self._deliver(*load)
+                except SyncError as fault:  # it would end the others in the middle
+                    faults.append(fault)
 
         await each(loads, deliver, self._in_flight)
+        if faults:
+            raise faults[0]
 
     async def _deliver(self, kind: Stop, load: Sequence[Journey]) -> None:
         async def accept(journeys: Sequence[Journey]) -> bool:

@@ -13,7 +13,7 @@ from syncengine.contracts import Suppression
 from syncengine.state.bulk import as_list, execute_many, fetch
 from syncengine.state.models import iso
 
-_REMEMBER: Final = "INSERT INTO suppression(destination, key, reason, since)"
+_ADD: Final = "INSERT INTO suppression(destination, key, reason, since)"
 _BESIDE: Final = (
     "ON CONFLICT(destination, key) DO UPDATE SET said=excluded.reason"
     " WHERE reason NOT IN ('unsubscribed','bounced') AND said IS NULL"
@@ -50,7 +50,7 @@ def add_listed(connection: Connection, destination: str, rows: Sequence[Suppress
 def take_lists(connection: Connection, destination: str, now: dt.datetime) -> int:
     """The lists were read to their end: remember whoever is new on them. Returns how many that are."""
     return connection.exec_driver_sql(
-        f"{_REMEMBER} SELECT destination, key, reason, ? FROM listed WHERE destination=? {_BESIDE}",  # noqa: S608
+        f"{_ADD} SELECT destination, key, reason, ? FROM listed WHERE destination=? {_BESIDE}",  # noqa: S608 - as above
         (iso(now), destination),
     ).rowcount
 
@@ -142,7 +142,7 @@ def suppress(connection: Connection, destination: str, rows: Sequence[Suppressio
     """Remember what the provider said of single addresses."""
     execute_many(
         connection,
-        f"{_REMEMBER} VALUES(?,?,?,?) {_BESIDE}",
+        f"{_ADD} VALUES(?,?,?,?) {_BESIDE}",
         [(destination, row.key, row.reason, iso(now)) for row in rows],
     )
 

@@ -72,6 +72,12 @@ def test_whoever_is_unsubscribed_by_a_line_is_added_by_no_later_one(shop: Shop) 
     assert (known.state, known.groups & {"Club"}) == ("unsubscribed", set())
 
 
+def test_whoever_was_deleted_by_a_line_is_not_told_that_they_said_no_to_the_shop(shop: Shop) -> None:
+    write(shop, {"email": ANA, "delete": True})
+    assert "Our records say that no mail is to go to you; we do not" in shop("explain", ANA, "--lang", "en").out
+    assert "qu'aucun courriel ne doit vous être envoyé" in shop("explain", ANA, "--lang", "fr").out
+
+
 def test_a_folder_of_pages_is_kept_in_step_as_the_page_says(shop: Shop) -> None:
     folder = shop.run.folder / "templates"
     folder.mkdir()

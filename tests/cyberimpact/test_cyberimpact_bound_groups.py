@@ -1,5 +1,7 @@
 """A group that is bound to a key stays that key's, whatever a partner or an administrator calls it."""
 
+import json
+
 import pytest
 
 from connectors.cyberimpact.client import CyberimpactClient
@@ -224,3 +226,17 @@ async def test_groups_are_only_made_where_the_settings_let_us(
     vendor.admin.create_group("Buyers")
     assert (await join(contacts, book, LEA, reference)).status == "delivered"
     assert groups_of(vendor, LEA) == {"Buyers"}
+
+
+@pytest.mark.parametrize("form", [int, str])
+async def test_whom_a_mailing_went_to_is_told_by_the_key_also_where_numbers_come_as_texts(
+    vendor: CyberimpactSandbox, contacts: Contacts, book: Book, form: type[int | str]
+) -> None:
+    await join(contacts, book, LEA, partner("Acme"))
+    number = (await contacts.groups_named([partner("Acme")]))[partner("Acme")]
+    mailing = vendor.admin.send_mailing("June", ["Partner: Acme"])
+    told = {"id": form(mailing), "subject": "June", "recipientGroups": [{"id": form(number), "title": "VIP"}]}
+    vendor.faults.add(Fault(kind="status", status=200, body=json.dumps(told), path=f"/mailings/{mailing}"))
+    mail = await contacts.mail(str(mailing), LEA)
+    assert mail is not None
+    assert mail.groups == (bind_group("VIP", "partner:7"),)

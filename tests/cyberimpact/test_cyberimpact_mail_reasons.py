@@ -10,7 +10,7 @@ from connectors.cyberimpact.connection import CyberimpactConnection
 from connectors.cyberimpact.consent import RELATION_TYPES
 from connectors.cyberimpact.contacts import Contacts
 from connectors.cyberimpact.sandbox import CyberimpactSandbox
-from syncengine.contracts import Dossier, Explaining, Mail, bind_group
+from syncengine.contracts import Dossier, Explaining, Mail
 from syncengine.sandbox.kit import Fault
 from tests.clock import NOON, FakeClock
 from tests.cyberimpact.conftest import connection, contacts_of
@@ -121,19 +121,3 @@ async def test_a_mailing_that_waits_reached_nobody(contacts: Contacts, vendor: C
 @pytest.mark.parametrize("id", ["999999", "August", "", "-1", "²"])
 async def test_what_is_no_mailing_is_none(contacts: Contacts, id: str) -> None:
     assert await contacts.mail(id, LEA) is None
-
-
-@pytest.mark.parametrize("form", [int, str])
-async def test_the_group_of_a_key_is_known_whether_its_number_comes_as_a_number_or_as_a_text(
-    contacts: Contacts, vendor: CyberimpactSandbox, form: type[int | str]
-) -> None:
-    group = bind_group("Clients", "all")
-    number = (await contacts.groups_named([group]))[group]
-    mailing = vendor.admin.send_mailing("June", ["Clients"])
-    told = {"id": form(mailing), "subject": "June", "recipientGroups": [{"id": form(number), "title": "VIP"}]}
-    vendor.faults.add(
-        Fault(kind="status", status=200, body=json.dumps(told), method="GET", path=f"/mailings/{mailing}", times=1)
-    )
-    mail = await contacts.mail(str(mailing), LEA)
-    assert mail is not None
-    assert mail.groups == (bind_group("VIP", "all"),)

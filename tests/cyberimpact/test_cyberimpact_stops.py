@@ -7,7 +7,7 @@ import pytest
 
 from connectors.cyberimpact.sandbox import CyberimpactSandbox
 from syncengine.contracts import Stop
-from syncengine.errors import RateLimited
+from syncengine.errors import AuthError, RateLimited
 from syncengine.sandbox.kit import Fault
 from tests.clock import FakeClock
 from tests.cyberimpact.attempts import Book
@@ -150,3 +150,26 @@ async def test_who_said_no_can_be_erased(
     (vendor.admin.unsubscribe if listed == "unsubscribed" else vendor.admin.bounce)(LEA)
     outcomes = await deliver(connect(), [stop(LEA, "delete")], book)
     assert outcomes[LEA].status == "delivered"
+
+
+async def test_a_batch_under_way_is_seen_to_its_end_when_another_one_is_refused_by_the_account(
+    vendor: CyberimpactSandbox, connect: Connect, book: Book
+) -> None:
+    """Else people who are stopped already would be called in doubt."""
+    keys = [f"p{number}@example.test" for number in range(4)]
+    for key in keys:
+        vendor.admin.add(key)
+    vendor.faults.add(Fault(kind="status", status=401, method="POST", path="/batches", after=1))
+    told = connect(batch_size=1, batches_in_flight=2).apply([stop(key) for key in keys], book)
+    outcomes: dict[str, str] = {}
+
+    async def listen() -> None:
+        async for outcome in told:
+            outcomes[outcome.key] = outcome.status
+
+    with pytest.raises(AuthError):
+        await listen()
+    stopped = {key for key, state in known(vendor).items() if state == "unsubscribed"}
+    assert stopped
+    assert outcomes == dict.fromkeys(stopped, "delivered")
+    assert not book.in_doubt()

@@ -270,7 +270,9 @@ async def test_a_stop_is_sent_also_where_the_shop_says_no(shop: World) -> None:
 
 
 @pytest.mark.parametrize("fault", [{"name": "{{ number(Partner) }}"}, {"email": "{{ Order }}"}])
-async def test_the_shops_no_is_heeded_whatever_else_is_wrong_with_the_record(shop: World, fault: dict[str, str]) -> None:
+async def test_the_shops_no_is_heeded_whatever_else_is_wrong_with_the_record(
+    shop: World, fault: dict[str, str]
+) -> None:
     shop.add_mapping("sales", fields={**SPEC["fields"], **fault})
     shop.crm.rows["C1"][0]["opted_out"] = "yes"
     shop.buy("1", "C1", Partner="Other", days_ago=3, Order=None)

@@ -29,6 +29,7 @@ def test_a_recipe_is_a_whole_configuration_with_a_mapping_of_its_name(name: str)
     assert {"engine", "connections", "mappings"} == whole.keys()
     assert next(iter(whole["mappings"])) == name
     specs = [MappingSpec.model_validate(raw) for raw in whole["mappings"].values()]
+    assert all(spec.tests for spec in specs)
     named = {lookup.source for spec in specs for lookup in spec.lookup}
     named |= {reference for spec in specs for reference in (spec.source, spec.destination)}
     assert {reference.partition(".")[0] for reference in named} == whole["connections"].keys()

@@ -49,7 +49,7 @@ BREAKS = (
         "        revisions",
     ),
     Break("what waits is never tried again", 2, RECORDS,
-          "state='waiting' AND due_at<=?", "state='waiting' AND due_at>?"),
+          " AND due_at<=? AND id>? ORDER BY id", " AND due_at>? AND id>? ORDER BY id"),
     Break(
         "reading starts at the checkpoint, without the overlap", 2, "connectors/impact/passes.py",
         "max(place.read - reader.overlap, now - HISTORY)", "max(place.read, now - HISTORY)",
@@ -117,8 +117,7 @@ BREAKS = (
     Break("drafts are folded in the order of their arrival", 5, "mappings/fold.py",
           "ordered = sorted(drafts, key=LiveDraft.order)", "ordered = list(drafts)"),
     Break("after a crash the address of a request stays in doubt", 6, DELIVER,
-          "if left and self._destination.repeatable and (lost or overdue):",
-          "if left and self._destination.repeatable and overdue:"),
+          "if not left or not (lost or overdue):", "if not left or not overdue:"),
     Break("a partition that fails stops the others", 7, READ,
           "if isinstance(error, AuthError | RateLimited) or", "if isinstance(error, SyncError) or"),
     Break("plan works on the state itself", 8, STORE,

@@ -163,7 +163,8 @@ class Guard:
     def _check_stop(self, part: Part, contact: Contact | None, unsubscribed: bool) -> None:
         if self._model.desired(part.key).stop != part.stop:
             self.break_("newest wins", f"{part.key} was stopped, and nothing asks for that")
-        over = contact is None or (unsubscribed and part.stop == "unsubscribe")
+        # who stands on a list looks as if they were there, so that they are erased once more
+        over = part.stop == "unsubscribe" if unsubscribed else contact is None
         if over and self._stopped.get(part.key) in {part.stop, "delete"}:
             self.break_("one effect", f"{part.key} was stopped for a second time")
 
