@@ -1,7 +1,8 @@
 """Lines written by hand as a stream, so that they take the same way as the records of any provider.
 
 What a line speaks of is the destination's key, so the last line for a key is what is asked for it: a line given again
-is a repeated record, another one for the key a newer reading of it, and one that takes back retracts it.
+is a repeated record, another one for the key a newer reading of it, and one that takes back retracts it. A line that
+stops somebody is a record of its own beside it: no later line undoes a "no" that may not even be delivered yet.
 """
 
 import datetime as dt
@@ -37,6 +38,8 @@ HANDFUL: Final = 5
 """Faults that are told; whoever mends these finds the others."""
 ID_BYTES: Final = 16
 """Of the hash that stands for a key: two keys with one are out of reach."""
+STOP: Final = "-stop"
+"""Ends the name of a record that stops somebody."""
 STEP: Final = dt.timedelta(microseconds=1)
 """Between the moments of two lines: the finest that is stored."""
 
@@ -135,8 +138,9 @@ class Lines:
         return sorted(found)
 
     def number_of(self, id: str) -> int | None:
-        """The line that a record is."""
-        return self._spool.numbers([id]).get(id)
+        """The line that a record is, or that takes it back."""
+        named = id.removesuffix(STOP) if self._take_back else id
+        return self._spool.numbers([named]).get(named)
 
     # --- the stream ---
 
@@ -151,8 +155,18 @@ class Lines:
         now = self._store.clock.now()
         start = now if newest is None else max(now, newest + STEP)
         for spooled in self._spool.last_lines():
-            records = [Record(each.id, start + each.number * STEP, self._values(each)) for each in spooled]
+            stops = await self._stops_of(spooled) if self._take_back else frozenset()
+            records = [
+                Record(id_, start + each.number * STEP, self._values(each))
+                for each in spooled
+                for id_ in (each.id, f"{each.id}{STOP}")
+                if id_ == each.id or id_ in stops
+            ]
             yield Page(records, scope=f"lines {spooled[0].number:,} to {spooled[-1].number:,}")
+
+    async def _stops_of(self, spooled: Sequence[Spooled]) -> frozenset[str]:
+        """The stops that were written for the keys of these lines."""
+        return await self._store.read(written.known_ids, self.mapping.name, [f"{each.id}{STOP}" for each in spooled])
 
     def _values(self, each: Spooled) -> dict[str, Any]:
         if self._take_back:
@@ -174,21 +188,25 @@ class Lines:
 
     async def _name(self, lines: Sequence[tuple[int, dict[str, Any]]]) -> list[tuple[str, str, int]]:
         """(id, key, number) of each line: of its possible keys the first that something was written for."""
-        keys = [(number, self._keys(line)) for number, line in lines]
-        unsure = {_hash(key) for _, each in keys if len(each) > 1 for key in each}
+        keys = [(number, *self._keys(line)) for number, line in lines]
+        unsure = {_hash(key) for _, each, _ in keys if len(each) > 1 for key in each}
         known = await self._store.read(written.known_ids, self.mapping.name, unsure) if unsure else frozenset()
-        chosen = [(number, next((key for key in each if _hash(key) in known), each[0])) for number, each in keys]
-        return [(_hash(key), key, number) for number, key in chosen]
+        named = []
+        for number, each, end in keys:
+            key = next((key for key in each if _hash(key) in known), each[0])
+            named.append((f"{_hash(key)}{end}", key, number))
+        return named
 
-    def _keys(self, line: dict[str, Any]) -> list[str]:
-        """The destination's key; of a line that makes no draft, all that it may be."""
+    def _keys(self, line: dict[str, Any]) -> tuple[list[str], str]:
+        """The destination's key, and how the record's name ends; of a line that makes no draft, all that it may be."""
         try:
             fields, _ = self._rule.fields({LINE: line}, {})
-            return [self._destination.draft(fields).key]
+            draft = self._destination.draft(fields)
         except (FieldError, Rejected):
             raw = _text(line.get(self._destination.key_field))
             forms = (raw, raw.lower(), group_identity(raw)) if raw else (msgspec.json.encode(line).decode(),)
-            return list(dict.fromkeys(forms))
+            return list(dict.fromkeys(forms)), ""
+        return [draft.key], STOP if draft.stop and not self._take_back else ""
 
 
 class _Fault(Exception):

@@ -19,6 +19,7 @@ from syncengine.engine.lines import HANDFUL, Lines, UnusableLines
 from syncengine.engine.report import RunReport
 from syncengine.engine.spool import Spool
 from syncengine.errors import ConfigError, StateError
+from syncengine.state import rejects
 from tests.engine.world import World
 from tests.quick import QUICK
 
@@ -116,6 +117,35 @@ async def test_beside_a_mapping_the_newest_says_what_a_field_is_and_a_line_again
     world.clock.move(-3 * DAY)
     await write(world, line("jo@example.com", name="Joanna"))
     assert name() == "Joanna", "a clock that was set back makes nothing older"
+
+
+@pytest.mark.parametrize("stop_first", [True, False])
+async def test_a_no_is_not_undone_by_another_line_for_the_same_person(world: World, stop_first: bool) -> None:
+    await write(world, line(KEYS[0]))
+    added = len(world.mail.adds)
+    stop, join = line(KEYS[0], stop="unsubscribe"), line(KEYS[0], groups=["Club"])
+    await write(world, *((stop, join) if stop_first else (join, stop)))
+    assert (world.mail.unsubscribed, len(world.mail.adds)) == ({KEYS[0]}, added)
+
+
+async def test_a_no_that_could_not_be_sent_yet_outlives_a_later_line(world: World) -> None:
+    await write(world, line(KEYS[0], groups=["Club"]))
+    world.mail.refuses.add(KEYS[0])
+    await write(world, line(KEYS[0], stop="unsubscribe"))
+    world.mail.refuses.clear()
+    assert not world.mail.unsubscribed
+    await write(world, line(KEYS[0], groups=["Club", "More"]))
+    (reject,) = world.store.read_now(rejects.rejects)
+    await world.store.write(rejects.retry, [reject.id], world.clock.now())
+    await world.sync("sales")
+    assert world.mail.unsubscribed == {KEYS[0]}
+
+
+async def test_a_no_is_taken_back_with_all_else_that_was_written_for_the_key(world: World) -> None:
+    await write(world, line(KEYS[0], stop="unsubscribe"), line(KEYS[0], groups=["Club"]))
+    report = await write(world, line(KEYS[0]), line(KEYS[1]), take_back=True)
+    counts = report.mappings[0].counts
+    assert (counts["read"], counts["retracted"], counts["filtered"]) == (3, 2, 1)
 
 
 # --- what is no line ---
