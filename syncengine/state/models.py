@@ -218,12 +218,16 @@ class FormerRow(Row, table=True):
 
 
 class RejectRow(SQLModel, table=True):
-    """What could not go through, and why, until it is retried or dismissed: a record, or a target (no record)."""
+    """What could not go through, and why, until it is retried or dismissed: a record, or a target (no record).
+
+    A number is never given twice: a person may still have it on an older screen.
+    """
 
     __tablename__ = "reject"
     __table_args__: ClassVar[Any] = (
         Index("reject_record", "mapping", "record"),
         Index("reject_key", "destination", "key"),
+        {"sqlite_autoincrement": True},
     )
     id: int | None = Field(default=None, primary_key=True)
     destination: str

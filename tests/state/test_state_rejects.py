@@ -91,6 +91,12 @@ def test_what_is_put_aside_is_listed_apart_and_can_still_be_retried(store: Store
     assert retry(store, number) == 1
 
 
+def test_a_number_is_never_given_twice(store: Store) -> None:
+    (number,) = refused(store, "1")
+    assert retry(store, number) == 1
+    assert refused(store, "2")[-1] > number
+
+
 # --- runs ---
 
 

@@ -143,6 +143,7 @@ def upgrade() -> None:
         sa.Column("at", sa.String(), nullable=False),
         sa.Column("dismissed_at", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
     )
     op.create_index("reject_key", "reject", ["destination", "key"], unique=False)
     op.create_index("reject_record", "reject", ["mapping", "record"], unique=False)
