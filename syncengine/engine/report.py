@@ -114,6 +114,7 @@ class DeliveryReport:
     """What became of one destination in a run. `revisions` is promise 1's second sum, over all time.
 
     `requests`: connection → how many delivering sent to it. `told`: outcomes of which the destination said more.
+    `put_off`: how many wait to be tried again.
     `unlisted`: why nobody knows who said no, where nobody was to be added, so that it stopped nothing.
     """
 
@@ -122,6 +123,7 @@ class DeliveryReport:
     told: list[Outcome] = field(default_factory=list)
     requests: Counter[str] = field(default_factory=Counter)
     revisions: dict[str, int] = field(default_factory=dict)
+    put_off: int = 0
     failure: SyncError | None = None
     unlisted: SyncError | None = None
 
@@ -134,10 +136,10 @@ class DeliveryReport:
                 hint="The next run asks, and sends again what had none. What it can't ask about and mustn't send twice"
                 " it puts among the rejects.",
             )
-        if (put_off := self.counts["retry"]) > 0:
+        if self.put_off > 0:
             return Transient(
-                f"{self.destination}: {put_off} could not be written now.",
-                hint="They are tried again by themselves; `syncengine explain KEY` says more.",
+                f"{self.destination}: {self.put_off} could not be written yet.",
+                hint="A run in a minute or later tries them again; `syncengine explain KEY` says more.",
                 code="put_off",
             )
         return None

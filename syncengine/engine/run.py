@@ -252,6 +252,7 @@ class Runner:
         del part.counts["seen"]
         await self._store.read(targets.check_revisions, destination)
         part.revisions = await self._store.read(targets.revisions, destination)
+        part.put_off = await self._store.read(targets.put_off, destination)
         part.failure = part.failure or part.unfinished()
         part.unlisted = None if part.failure else self._why_unlisted(destination)
         return part

@@ -272,6 +272,13 @@ def revisions(connection: Connection, destination: str) -> dict[str, int]:
     return dict(sums)
 
 
+def put_off(connection: Connection, destination: str) -> int:
+    """How many could not be written and are tried again later; whoever was asked by mail is not among them."""
+    statement = "SELECT count(*) FROM target WHERE destination=? AND state='pending' AND due_at IS NOT NULL"
+    rows = fetch(connection, f"{statement} AND ifnull(code, '')<>'unanswered'", (destination,))
+    return int(rows[0][0])
+
+
 def check_revisions(connection: Connection, destination: str) -> None:
     """Raise StateError (and so undo the transaction) when a revision went missing or was counted twice."""
     sums = revisions(connection, destination)

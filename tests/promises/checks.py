@@ -11,6 +11,7 @@ from syncengine.engine.conserved import ENDS, STARTS
 from syncengine.engine.report import RunReport
 from syncengine.errors import StateError
 from tests.engine.world import TORONTO, Contact
+from tests.promises.mail import Event
 from tests.promises.market import PARTITIONS
 from tests.promises.model import START, worth
 from tests.promises.world import MAIL, World
@@ -243,7 +244,7 @@ class _AtRest:
                 yield f"one effect: it was left behind in {identity}"
             said = self._wanted.exact or identity in {group_identity(title) for title in self._wanted.leave}
             about = [(event.who, event.what) for event in self._log if event.detail == identity]
-            since = self._log[max((at for at, event in enumerate(self._log) if event.who == "us"), default=-1) + 1 :]
+            since = self._log[max((at for at, event in enumerate(self._log) if _moves(event)), default=-1) + 1 :]
             late = any((event.who, event.what, event.detail) == ("them", "join", identity) for event in since)
             handled = late or {("us", "leave"), ("shown", "out")} & set(about)  # late: added again by somebody else
             if said and not handled and not self._barred() and self._settled(state, code):
@@ -295,6 +296,11 @@ class _AtRest:
 
     def _happened(self, who: str, what: str) -> bool:
         return any((event.who, event.what) == (who, what) for event in self._log)
+
+
+def _moves(event: Event) -> bool:
+    """Whether we had somebody's groups in hand: a consent or a field sent later doesn't look at them again."""
+    return event.who == "us" and event.what in {"create", "join", "leave"}
 
 
 def picture(world: World) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import pytest
 
 from mappings.fold import Consent, Draft
 from syncengine.contracts import Outcome
+from syncengine.engine.report import DeliveryReport
 from syncengine.errors import StateError
 from syncengine.state import rejects, targets
 from syncengine.state.store import Store
@@ -115,6 +116,17 @@ def test_a_new_revision_is_due_at_once(store: Store) -> None:
     conclude(store, "retry", tries=5)
     commit(store, kept(name="New"))
     assert pending(store)["jo@example.com"].tries == 0
+
+
+def test_what_waits_to_be_tried_again_leaves_no_run_done_but_who_was_asked_does(store: Store) -> None:
+    commit(store, kept())
+    assert store.read_now(targets.put_off, MAIL) == 0
+    conclude(store, "retry", code="throttled")
+    waiting = store.read_now(targets.put_off, MAIL)
+    failure = DeliveryReport(MAIL, put_off=waiting).unfinished()
+    assert (waiting, failure.code if failure else "") == (1, "put_off")
+    conclude(store, "retry", code="unanswered")
+    assert store.read_now(targets.put_off, MAIL) == 0
 
 
 def test_a_target_in_a_request_of_unknown_end_is_not_sent_again(store: Store) -> None:
