@@ -19,7 +19,7 @@ __all__ = [
 REASONS = {
     "unsubscribed": "unsubscribed",
     "bounced": "mail to it bounces",
-    "refused": "the shop says no",
+    "refused": "the shop or a record says no",
     "earlier_address": "an earlier address of the same person said no",
     "deleted": "deleted by hand",
     "forgotten": "forgotten on request",

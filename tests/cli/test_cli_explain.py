@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from tests.cli.shop import SINCE, Shop
+from tests.cli.shop import MAIL, SINCE, Shop
+from tests.cli.writing import ANA, BEA, CLEO, write
 
 
 @pytest.fixture
@@ -90,6 +91,26 @@ def test_the_reason_of_a_reject_stands_beside_its_record(shop: Shop) -> None:
     bought = shop.sells("C5")
     shop("sync")
     assert "email: Not an e-mail address." in shop("explain", bought).out
+
+
+def test_it_says_who_was_unsubscribed_deleted_or_asked_by_a_line(shop: Shop) -> None:
+    shop.config.write_text(shop.config.read_text().replace(MAIL, f"{MAIL}allow_sending = true\n"))
+    for address in (ANA, BEA):
+        shop.cyberimpact.admin.add(address)
+    ask = {"email": CLEO, "optin": True, "groups": ["Club"]}
+    assert write(shop, {"email": ANA, "unsubscribe": True}, {"email": BEA, "delete": True}, ask).code == 0
+    unsubscribed, deleted, asked = (shop("explain", address).out for address in (ANA, BEA, CLEO))
+    assert "  should be   to be unsubscribed\n  delivered   unsubscribed by us\n" in unsubscribed
+    assert "  suppressed  the shop or a record says no, known since 20" in unsubscribed
+    assert "  should be   to be deleted\n  delivered   deleted by us\n" in deleted
+    assert "  now         asked by mail on 20" in asked
+    assert ", and has not answered\n  should be   in Club\n              asked by mail\n" in asked
+    assert ", receipt optin: took effect\n" in asked
+    letter = shop("explain", ANA, "--ask", "--lang", "en").out
+    assert "no mail is to go to you, and your address has been unsubscribed since " in letter
+    assert "You unsubscribed" not in letter
+    letters = json.loads(shop("explain", CLEO, "--lang", "en", "--json").out)["letters"]
+    assert "The reason is in our records: an entry made by hand, of " in " ".join(letters[0]["paragraphs"])
 
 
 def test_what_was_never_met_is_said_plainly(told: Shop) -> None:

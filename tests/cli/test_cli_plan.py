@@ -72,7 +72,7 @@ def test_plan_tells_of_everybody_what_would_happen_and_why(busy: Shop) -> None:
     assert by_who["ana@example.com"]["join"] == GROUPS
     assert by_who["ana@example.com"]["consent"].startswith("active-clients of ")
     assert by_who["cleo@example.com"]["why"] == "unsubscribed"
-    assert by_who["dan@example.com"]["why"] == "the shop says no"
+    assert by_who["dan@example.com"]["why"] == "the shop or a record says no"
     assert by_who[ids[4]]["why"] == "email: Not an e-mail address."
     assert by_who[ids[5]]["why"] == "no lookup knows it yet"
     assert plan["totals"] == {

@@ -54,7 +54,7 @@ def test_status_tells_how_fresh_what_is_left_out_and_both_sums(shop: Shop) -> No
     assert "  rejects     1: syncengine rejects list --mapping new-customers\n" in told
     assert "(every 15 minutes), but no daemon is running: syncengine run\n" in told
     assert "  all runs    1 revision = 1 delivered\n" in told
-    assert "  suppressed  1 the shop says no\n" in told
+    assert "  suppressed  1 the shop or a record says no\n" in told
     data = json.loads(shop("status", "--json").out)
     (mapping,), (destination,) = data["mappings"], data["destinations"]
     assert mapping["next"] > mapping["last_run"]["started_at"]

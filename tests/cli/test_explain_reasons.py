@@ -9,7 +9,7 @@ import pytest
 from mappings.fold import Consent, Desired, Draft
 from syncengine.cli.explaining.letter import write_letter
 from syncengine.cli.explaining.reasons import Heard, Reasons, find_reasons
-from syncengine.cli.explaining.words import Language
+from syncengine.cli.explaining.words import WORDS, Language
 from syncengine.contracts import Dossier, Mail
 from syncengine.state.delivered import Delivered
 from syncengine.state.reports import AttemptNote, Explanation, MembershipNote, RecordNote, TargetNote
@@ -222,3 +222,42 @@ def test_what_the_provider_says_of_a_refusal_comes_before_what_we_heard() -> Non
     # the state knows only when it heard of it
     letter = write_letter(reasons(target=target), Language.FR, TORONTO, {}, on_day=False)
     assert letter.paragraphs[-1] == "Votre adresse est désabonnée; nous ne vous écrivons plus."
+
+
+@pytest.mark.parametrize("language", Language)
+def test_whoever_was_unsubscribed_by_a_record_of_ours_is_not_told_that_they_did_it(language: Language) -> None:
+    target = contact("2026-06-01")._replace(suppression="refused", suppressed_since=at("2026-06-18"))
+    stopped = target._replace(delivered=Delivered(stopped="unsubscribe"))
+    record = bought("1", "2026-06-18")._replace(body={"key": JO, "stop": "unsubscribe"})
+    heard = Heard(Dossier("unsubscribed", since=at("2026-06-18")))
+    taken_back = record._replace(state="retracted", retracted_at=at("2026-06-19"))
+    by_us = WORDS[language].refused["stopped"], WORDS[language].refused_on["stopped"]
+    for told in (
+        reasons(target=stopped, heard=heard),
+        reasons(record, target=target, heard=heard),
+        reasons(target=stopped._replace(suppression="unsubscribed")),
+    ):
+        assert told.refused == "stopped"
+        said = by_us[told.state == "unsubscribed"].format(day=WORDS[language].day(dt.date(2026, 6, 18)))
+        assert write_letter(told, language, TORONTO, {}, on_day=False).paragraphs[-1] == said
+    assert reasons(target=stopped).refused == "refused"
+    assert reasons(taken_back, target=target, heard=heard).refused == "unsubscribed"
+    assert reasons(target=stopped, heard=Heard(Dossier("bounced"))).refused == "bounced"
+
+
+def test_what_was_written_by_hand_without_a_proof_is_not_named_by_its_hash() -> None:
+    written = bought("5cb67b1aa052", "2026-06-01")._replace(mapping="write mail.contacts")
+    unproven = written._replace(body={"key": JO, "groups": ["Customers"], "ask": True})
+    target = contact("2026-06-01", Customers="maybe")
+    english, french = (
+        " ".join(write_letter(reasons(unproven, target=target), language, TORONTO, {}, on_day=False).paragraphs)
+        for language in (Language.EN, Language.FR)
+    )
+    assert "The reason is in our records: an entry made by hand, of June 1, 2026." in english
+    assert "La raison figure dans nos registres\u00a0: une saisie faite à la main, du 1er juin 2026." in french
+    assert "5cb67b1aa052" not in english + french
+    proven = write_letter(reasons(written, target=target), Language.EN, TORONTO, {}, on_day=False)
+    assert "order 5cb67b1aa052, of June 1" in " ".join(proven.paragraphs)
+    sold = reasons(unproven._replace(mapping="sales"), target=target)
+    read = write_letter(sold, Language.EN, TORONTO, {}, on_day=False)
+    assert "in our records: 5cb67b1aa052, of June 1" in " ".join(read.paragraphs)

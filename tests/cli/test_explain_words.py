@@ -36,7 +36,7 @@ def test_both_languages_say_the_same_things() -> None:
 
 def test_every_reason_not_to_write_that_the_state_knows_has_a_sentence() -> None:
     suppressions = {"unsubscribed", "bounced", "refused", "deleted", "forgotten", "earlier_address"}
-    assert suppressions <= WORDS[Language.EN].refused.keys()
+    assert {"stopped", *suppressions} <= WORDS[Language.EN].refused.keys()
     assert suppressions <= REASONS.keys()
 
 

@@ -11,11 +11,14 @@ from mappings.fold import group_title
 from syncengine.cli.explaining.reasons import GroupReason, Reasons
 from syncengine.cli.explaining.words import OTHER, WORDS, Language, Words
 from syncengine.contracts import Mail
+from syncengine.state.written import destination_of
 
 __all__ = ["Letter", "write_letter"]
 
 PRESENT = frozenset({"subscribed", "unsubscribed", "bounced"})
 """The states in which the provider has the address at all."""
+REFUSING = PRESENT - {"subscribed"}
+"""Those in which it says itself that the address must not be written to, and since when."""
 
 
 class Letter(msgspec.Struct, frozen=True):
@@ -98,7 +101,8 @@ def _group(group: GroupReason, reasons: Reasons, saying: _Saying) -> Iterator[st
             late = bool(sent) and saying.date(group.since) > min(sent)
             yield (words.added_after if late else words.added_on).format(day=saying.day(group.since))
     for source in group.sources:
-        proof = source.proof or source.record
+        by_hand = destination_of(source.mapping) is not None  # the name of its record is a hash
+        proof = source.proof or (words.by_hand if by_hand else source.record)
         yield words.because.format(day=saying.day(source.moment), proof=proof)
         if source.taken_back:
             yield words.taken_back.format(day=saying.day(source.taken_back))
@@ -137,6 +141,6 @@ def _refusal(reasons: Reasons, saying: _Saying) -> str:
     if not code:
         return ""
     dated = words.refused_on.get(code)
-    if dated and reasons.state == code and reasons.refused_since:  # else we know only when we heard of it
+    if dated and reasons.state in REFUSING and reasons.refused_since:  # else we know only when we heard of it
         return dated.format(day=saying.day(reasons.refused_since))
     return words.refused.get(code, words.refused[OTHER])

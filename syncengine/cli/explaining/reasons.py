@@ -18,6 +18,9 @@ from syncengine.state.reports import Explanation, RecordNote, TargetNote
 __all__ = ["Ground", "GroupReason", "Heard", "Reasons", "Source", "find_reasons"]
 
 CONFIRMED: Final = "confirmed"
+UNSUBSCRIBED: Final = "unsubscribed"
+STOPPED: Final = "stopped"
+"""The address is unsubscribed, and a record of ours asks or asked for that: not, or not only, the person."""
 How = Literal["ours", "maybe", "before", "gone", "other"]
 
 
@@ -64,7 +67,8 @@ class Reasons(msgspec.Struct, frozen=True):
     `tie`: something of ours was delivered to it, it is known from our records only, or it was never ours. `moved`: our
     records of this person stand under another address. `state` and `since` are what the provider says of it now, None
     where it wasn't asked. `groups`: those through which `mails` went; all, where no mail says through which. `ground`
-    stood on that day; where none did, `ended` is the last that had stood before.
+    stood on that day; where none did, `ended` is the last that had stood before. `refused`: the code of a suppression,
+    or "stopped" where the address is unsubscribed and a record of ours asks or asked for that.
     """
 
     destination: str
@@ -92,6 +96,8 @@ def find_reasons(
     grounds = list(_grounds(records, target, heard, day, midnight))
     written = target is not None and any(attempt.state == CONFIRMED for attempt in target.attempts)
     refused, refused_since = _refusal(found, destination, address, target, heard)
+    if refused == UNSUBSCRIBED and _stopped(records, target):
+        refused = STOPPED
     return Reasons(
         destination=destination,
         address=address,
@@ -229,3 +235,9 @@ def _refusal(
     asked = found.asked.strip().lower()
     reasons = (reason for where, reason in found.suppressed_only if where == destination and asked == address)
     return next(reasons, None), None
+
+
+def _stopped(records: Sequence[RecordNote], target: TargetNote | None) -> bool:
+    """Whether we unsubscribed the address, or a record asks for that."""
+    done = target is not None and bool(target.delivered.stopped)
+    return done or any(record.state == "live" and record.draft is not None and record.draft.stop for record in records)

@@ -10,7 +10,7 @@ from mappings.fold import group_title
 from syncengine.cli.phrases import MEMBERSHIPS, describe_consent, describe_moment, describe_reason
 
 if TYPE_CHECKING:
-    from mappings.fold import Consent
+    from mappings.fold import Consent, Desired, Draft
     from syncengine.contracts import Dossier
     from syncengine.state.rejects import Reject
     from syncengine.state.reports import Explanation, RecordNote, TargetNote
@@ -32,7 +32,7 @@ RECORD_STATES = {
     "waiting": "waits for a lookup to know it",
     "rejected": "rejected",
     "retracted": "taken back",
-    "suppressed": "the shop says no",
+    "suppressed": describe_reason("refused"),
     "dropped": "the mapping no longer wants it",
 }
 PART_STATES = {
@@ -42,7 +42,11 @@ PART_STATES = {
     "lost": "never heard of again; sent anew",
     "dropped": "left out at the last moment",
 }
-RENEWS = "{key} another consent, and nothing else: it counts beside a record that makes a contact"
+RENEWS = "renews only: {key} another consent, which counts beside a record that makes a contact"
+STOPPING = {"unsubscribe": "to be unsubscribed", "delete": "to be deleted"}
+STOPPED = {"unsubscribe": "unsubscribed by us", "delete": "deleted by us"}
+NONE_LIVE = "nothing: none of its records is in effect"
+NOTHING_LIVE = "nothing: its records in effect ask for nothing by themselves"
 SHOWN_MAILS = 10
 """So many of the last mails are listed on a screen; JSON has all."""
 
@@ -61,7 +65,9 @@ def tell_story(
     """Line by line, for a screen."""
     left = {(reject.destination, reject.key) for reject in rejects if reject.code == "in_doubt"}
     for target in found.targets:
-        yield from _target_lines(target, zone, LEFT_IN_DOUBT if (target.destination, target.key) in left else IN_DOUBT)
+        name = (target.destination, target.key)
+        live = any((each.destination, each.key, each.state) == (*name, "live") for each in found.records)
+        yield from _target_lines(target, live, zone, LEFT_IN_DOUBT if name in left else IN_DOUBT)
     for each in there:
         yield from _there_lines(each, zone)
     for destination, address in found.moved:
@@ -78,11 +84,10 @@ def tell_story(
         yield f"Reject {reject.id} of {describe_moment(reject.at, zone)}{aside}: {place}{reject.message}"
 
 
-def _target_lines(target: "TargetNote", zone: ZoneInfo, doubt: str) -> Iterator[str]:
+def _target_lines(target: "TargetNote", live: bool, zone: ZoneInfo, doubt: str) -> Iterator[str]:
+    """`live`: whether a record of it is in effect. `doubt`: what to say where a request has no answer."""
     yield typer.style(f"{target.key} in {target.destination}", bold=True)
-    why = f": {describe_reason(target.code)}" if target.code and target.state != "pending" else ""
-    doubtful = target.state == "pending" and any(attempt.state == "open" for attempt in target.attempts)
-    yield f"  now         {doubt if doubtful else TARGET_STATES.get(target.state, target.state)}{why}"
+    yield f"  now         {_now(target, zone, doubt)}"
     if target.suppression:
         yield (
             f"  suppressed  {describe_reason(target.suppression)}, known since"
@@ -90,9 +95,9 @@ def _target_lines(target: "TargetNote", zone: ZoneInfo, doubt: str) -> Iterator[
         )
     wanted = ", ".join(f"{name} {value}" for name, value in target.desired.fields.items())
     should = [wanted] if wanted else []
-    should += [f"in {', '.join(map(group_title, target.desired.groups))}"] if target.desired.groups else []
+    should += _asked_for(target.desired, "in")
     should += [f"consent {_consent(target.desired.consent)}"] if target.desired.consent else []
-    first, *others = should or ["nothing: none of its records is in effect"]
+    first, *others = should or [NOTHING_LIVE if live else NONE_LIVE]
     yield f"  should be   {first}"
     yield from (f"              {other}" for other in others)
     yield f"  delivered   {_delivered(target)}"
@@ -103,15 +108,51 @@ def _target_lines(target: "TargetNote", zone: ZoneInfo, doubt: str) -> Iterator[
     for member in target.memberships:
         yield f"  group       {group_title(member.title)}: {MEMBERSHIPS.get(member.state, member.state)}"
     for attempt in target.attempts:
-        receipt = f", receipt {attempt.receipt}" if attempt.receipt else ""
+        receipt = f", receipt {attempt.receipt.rstrip(':')}" if attempt.receipt else ""  # a kind may have no number
         state = PART_STATES.get(attempt.state, attempt.state)
         yield f"  sent        {describe_moment(attempt.sent_at, zone)}, request {attempt.attempt}{receipt}: {state}"
 
 
+def _now(target: "TargetNote", zone: ZoneInfo, doubt: str) -> str:
+    if target.state != "pending":
+        why = f": {describe_reason(target.code)}" if target.code else ""
+        return f"{TARGET_STATES.get(target.state, target.state)}{why}"
+    if any(attempt.state == "open" for attempt in target.attempts):
+        return doubt
+    if target.code == "unanswered" and target.delivered.asked:
+        return f"asked by mail{_day_asked(target, zone)}, and has not answered"
+    return TARGET_STATES["pending"]
+
+
+def _day_asked(target: "TargetNote", zone: ZoneInfo) -> str:
+    """When the question left: since then nothing but leaving groups can have been asked for, which has no receipt."""
+    confirmed = [attempt for attempt in target.attempts if attempt.state == "confirmed"]
+    asking = [attempt for attempt in confirmed if attempt.receipt] or confirmed
+    return f" on {asking[-1].sent_at.astimezone(zone):%Y-%m-%d}" if asking else ""
+
+
+def _asked_for(asked: "Desired | Draft", joined: str) -> list[str]:
+    """What is asked for beside fields and consent. `joined`: the word before the groups to be in."""
+    if asked.stop:
+        return [STOPPING[asked.stop]]
+    groups, leave = (", ".join(map(group_title, references)) for references in (asked.groups, asked.leave))
+    said = []
+    if asked.exact:
+        said.append(f"only in {groups}" if groups else "in no group")
+    elif groups:
+        said.append(f"{joined} {groups}")
+    if leave:
+        said.append(f"out of {leave}")
+    if asked.ask:
+        said.append("asked by mail")
+    return said
+
+
 def _delivered(target: "TargetNote") -> str:
-    fields = ", ".join(f"{name} {value}" for name, value in target.delivered.fields.items())
-    if fields:
-        return fields
+    said = [STOPPED[target.delivered.stopped]] if target.delivered.stopped else []
+    said += [f"{name} {value}" for name, value in target.delivered.fields.items()]
+    if said:
+        return ", ".join(said)
     return "known to be there, nothing set by us" if target.delivered.present else "nothing"
 
 
@@ -128,10 +169,9 @@ def _record_lines(record: "RecordNote", zone: ZoneInfo) -> Iterator[str]:
         yield f"    retracted {describe_moment(record.retracted_at, zone)}{back}"
     if record.person:
         yield f"    person    {record.person}"
-    if record.state == "live" and isinstance(record.body, dict):
-        groups = ", ".join(map(group_title, record.body.get("groups", ())))
-        gives = f"{record.key}{f', groups {groups}' if groups else ''}"
-        yield f"    gives     {RENEWS.format(key=record.key) if record.body.get('renews') else gives}"
+    if record.state == "live" and (draft := record.draft) is not None:
+        gives = ", ".join((draft.key, *_asked_for(draft, "groups")))
+        yield f"    gives     {RENEWS.format(key=draft.key) if draft.renews else gives}"
     place = f"in {record.partition}" if record.partition else "asked for by its id"
     yield f"    read      first {describe_moment(record.first_at, zone)}, {place}"
 

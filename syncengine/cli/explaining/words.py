@@ -47,6 +47,7 @@ class Words:
     added_after: str
     added: str
     because: str
+    by_hand: str
     taken_back: str
     how: Mapping[str, str]
     express: str
@@ -101,6 +102,7 @@ EN = Words(
     "how it was in there before is not on record.",
     added="We added your address to it; the day is not on record.",
     because="The reason is in our records: {proof}, of {day}.",
+    by_hand="an entry made by hand",
     taken_back="That was taken back on {day}.",
     how={
         "maybe": "We asked for your address to be added to it; that was never confirmed.",
@@ -117,10 +119,14 @@ EN = Words(
     refused_on={
         "unsubscribed": "You unsubscribed on {day}; we do not write to you any more.",
         "bounced": "Mail to your address has come back since {day}; we do not write to it any more.",
+        "stopped": "Our records say that no mail is to go to you, and your address has been unsubscribed since {day}; "
+        "we do not write to you any more.",
     },
     refused={
         "unsubscribed": "You have unsubscribed; we do not write to you any more.",
         "bounced": "Mail to your address comes back; we do not write to it any more.",
+        "stopped": "Our records say that no mail is to go to you, and your address is unsubscribed; we do not write to "
+        "you any more.",
         "refused": "Our records say that no mail is to go to you; we do not write to you any more.",
         "earlier_address": "You said no under an earlier address; we do not write to you any more.",
         "deleted": "Your address was deleted; we do not write to it any more.",
@@ -154,6 +160,7 @@ FR = Words(
     "était avant.",
     added="Nous y avons ajouté votre adresse; le jour n'est pas consigné.",
     because="La raison figure dans nos registres\u00a0: {proof}, du {day}.",
+    by_hand="une saisie faite à la main",
     taken_back="Cela a été annulé le {day}.",
     how={
         "maybe": "Nous avons demandé d'y ajouter votre adresse; cela n'a jamais été confirmé.",
@@ -170,10 +177,14 @@ FR = Words(
     refused_on={
         "unsubscribed": "Votre désabonnement date du {day}; nous ne vous écrivons plus.",
         "bounced": "Les courriels à votre adresse nous reviennent depuis le {day}; nous n'y écrivons plus.",
+        "stopped": "Nos registres indiquent qu'aucun courriel ne doit vous être envoyé, et votre adresse est "
+        "désabonnée depuis le {day}; nous ne vous écrivons plus.",
     },
     refused={
         "unsubscribed": "Votre adresse est désabonnée; nous ne vous écrivons plus.",
         "bounced": "Les courriels à votre adresse nous reviennent; nous n'y écrivons plus.",
+        "stopped": "Nos registres indiquent qu'aucun courriel ne doit vous être envoyé, et votre adresse est "
+        "désabonnée; nous ne vous écrivons plus.",
         "refused": "Nos registres indiquent qu'aucun courriel ne doit vous être envoyé; nous ne vous écrivons plus.",
         "earlier_address": "Vous avez dit non sous une adresse précédente; nous ne vous écrivons plus.",
         "deleted": "Votre adresse a été supprimée; nous n'y écrivons plus.",
