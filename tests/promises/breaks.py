@@ -91,7 +91,7 @@ BREAKS = (
     Break("a new stop of somebody who had come back is not sent", 4, RECORDS,
           "    begin_revisions(connection, page.destination, page.stopped, now)\n", ""),
     Break("a stop is lifted while a record still says so", 4, "syncengine/state/reconciling.py",
-          "json_extract(r.body, '$.stop') IS NOT NULL", "json_extract(r.body, '$.stop') IS NULL"),
+          "json_extract(body, '$.stop') IS NOT NULL", "json_extract(body, '$.stop') IS NULL"),
     Break("what only renews makes a contact", 4, PLAN,
           "return Draft(draft.key, consent=draft.consent, renews=True)", "return draft"),
     Break("a group that is called differently is another group", 3, DELIVER,
