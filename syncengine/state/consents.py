@@ -94,7 +94,7 @@ def bases(connection: Connection, destination: str, keys: Collection[str]) -> di
     """What stands, by key, of those that are contacts and of which a record is in effect."""
     contacts = _contacts(connection, destination, keys)
     grounds: dict[str, list[tuple[str, str, Consent | None]]] = defaultdict(list)
-    standing: set[str] = set()
+    renewing: dict[str, list[tuple[str, str, Consent | None]]] = defaultdict(list)
     taken_back: set[str] = set()
     for key, state, mapping, record, body in fetch(
         connection,
@@ -104,15 +104,18 @@ def bases(connection: Connection, destination: str, keys: Collection[str]) -> di
     ):
         if state == "live":
             given = _grounds.decode(body)
-            grounds[key].append((mapping, record, given.consent))
-            if not given.renews:
-                standing.add(key)
+            (renewing if given.renews else grounds)[key].append((mapping, record, given.consent))
         else:
             taken_back.add(key)
+    for key, standing in grounds.items():
+        if any(
+            consent is not None for *_, consent in standing
+        ):  # without one there is nothing to renew, as in the fold
+            standing += renewing[key]
     found = (
         _best(destination, key, grounds[key], there, key in taken_back)
         for key, there in contacts.items()
-        if key in standing
+        if key in grounds
     )
     return {basis.key: basis for basis in found if basis is not None}
 

@@ -251,7 +251,7 @@ class Person(NamedTuple):
     def ends(self) -> dt.date | None:
         """When the consent that stands ends, said a second way."""
         bought = [(consent, state, renews) for consent, state, partition, renews in self.records if partition == "one"]
-        live = [Draft(JO, consent=consent) for consent, state, _ in bought if state == "live"]
+        live = [Draft(JO, consent=consent, renews=renews) for consent, state, renews in bought if state == "live"]
         asked = any(state == "live" and not renews for _, state, renews in bought)
         if not self.contact or not asked or self.express or (self.there and self.there.express):
             return None
