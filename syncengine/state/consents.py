@@ -108,10 +108,8 @@ def bases(connection: Connection, destination: str, keys: Collection[str]) -> di
         else:
             taken_back.add(key)
     for key, standing in grounds.items():
-        if any(
-            consent is not None for *_, consent in standing
-        ):  # without one there is nothing to renew, as in the fold
-            standing += renewing[key]
+        if any(consent for *_, consent in standing):  # without one there is nothing to renew, as in the fold
+            standing.extend(renewing[key])
     found = (
         _best(destination, key, grounds[key], there, key in taken_back)
         for key, there in contacts.items()
