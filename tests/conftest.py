@@ -14,10 +14,12 @@ from tests.cassette import Cassettes
 
 # How long properties are looked for: HYPOTHESIS_PROFILE=dev, ci or nightly. A failure prints the steps that lead to it,
 # and a line that repeats it; `--hypothesis-seed=N` chooses others.
-settings.register_profile("dev", deadline=None, print_blob=True)
+settings.register_profile("dev", deadline=None, print_blob=True, max_examples=50)  # `make test` has five minutes
 settings.register_profile("ci", parent=settings.get_profile("dev"))
 settings.register_profile("nightly", parent=settings.get_profile("dev"), max_examples=2000)
-settings.register_profile("vacuity", parent=settings.get_profile("dev"), phases=[Phase.generate])  # the first is enough
+settings.register_profile(  # the first failure is enough
+    "vacuity", parent=settings.get_profile("dev"), phases=[Phase.generate], max_examples=100
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 

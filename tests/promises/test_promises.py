@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.promises.machine import Merchant
 
-LIVES = {"dev": 20, "ci": 80, "nightly": 4000, "vacuity": 150}
+LIVES = {"dev": 12, "ci": 80, "nightly": 4000, "vacuity": 150}
 """How many merchants are played through, by HYPOTHESIS_PROFILE."""
 STEPS = 40
 
